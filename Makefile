@@ -1,0 +1,50 @@
+# `make demo` and `make test` do all the set-up on a bare machine: Python 3.11 or newer with venv, and make.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := PIP_CONSTRAINT=constraints.txt PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/python -m pip install --quiet
+JOBS ?= 2
+PYTEST_ARGS ?=
+# Two processes of many threads each slow one another down; the nets of the tests are small.
+ONE_THREAD := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
+
+.PHONY: help demo test lint bench clean
+
+help: ## what can be made
+	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:.*## /	/'
+
+demo: $(VENV)/demo ## train every kind on embedded data and write runs/demo/report.html
+	$(BIN)/isthmus demo
+
+test: $(VENV)/test ## run the tests
+	$(ONE_THREAD) $(BIN)/python -m pytest -n $(JOBS) $(PYTEST_ARGS)
+
+lint: $(VENV)/test ## ruff and mypy
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: $(VENV)/bench ## compare with other libraries; needs the tables of ISTHMUS_DATA
+	$(ONE_THREAD) $(BIN)/python benchmarks/anomaly.py
+
+clean: ## remove the environment, the caches and built files; runs/ stays
+	rm -rf $(VENV) dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find src tests benchmarks examples -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# Each stamp is newer than the files that say what to install, or it is made again.
+$(VENV)/python:
+	$(PYTHON) -c 'import sys; sys.exit(None if sys.version_info >= (3, 11) else "isthmus needs Python 3.11 or newer")'
+	$(PYTHON) -m venv $(VENV)
+	touch $@
+
+$(VENV)/demo: $(VENV)/python pyproject.toml constraints.txt
+	$(PIP) -e '.[report]'
+	touch $@
+
+$(VENV)/test: $(VENV)/python pyproject.toml constraints.txt
+	$(PIP) -e '.[report,data,test,dev]'
+	touch $@ $(VENV)/demo
+
+$(VENV)/bench: $(VENV)/python pyproject.toml constraints.txt
+	$(PIP) -e '.[report,data,bench]'
+	touch $@

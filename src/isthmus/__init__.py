@@ -1,0 +1,46 @@
+"""Isthmus trains every kind of autoencoder and tells, with evidence, whether the code it learned is any good.
+
+Names are loaded when they are first used, so that the command line can answer before torch is imported.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from isthmus import codes, corruptions, decoders, encoders, evidence, likelihoods, penalties, zoo
+    from isthmus.anomaly import AnomalyDetector
+    from isthmus.estimators import Autoencoder
+    from isthmus.loading import load
+
+__version__ = "0.1.0"
+
+_NAMES = {"Autoencoder": "estimators", "AnomalyDetector": "anomaly", "load": "loading"}
+_MODULES = ("codes", "corruptions", "decoders", "encoders", "evidence", "likelihoods", "penalties", "zoo")
+
+__all__ = [
+    "AnomalyDetector",
+    "Autoencoder",
+    "codes",
+    "corruptions",
+    "decoders",
+    "encoders",
+    "evidence",
+    "likelihoods",
+    "load",
+    "penalties",
+    "zoo",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _NAMES:
+        return getattr(import_module(f"isthmus.{_NAMES[name]}"), name)
+    if name in _MODULES:
+        return import_module(f"isthmus.{name}")
+    raise AttributeError(f"module 'isthmus' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, "__version__"])

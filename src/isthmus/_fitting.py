@@ -1,0 +1,210 @@
+"""What `fit` does between the checks and the loop: split, scale, assemble, train, and note what was learned."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from isthmus.assembly import Blueprint, assemble
+from isthmus.autoencoder import Composition
+from isthmus.errors import DataError, SettingError
+from isthmus.progress import bar
+from isthmus.scaling import check_varies, fit_scaler
+from isthmus.training import Rows, Settings, State, read_checkpoint, train
+from isthmus.training.loop import Observer
+
+if TYPE_CHECKING:
+    from isthmus.estimators import Autoencoder
+
+Array = NDArray[np.floating]
+LEAST_HELD_OUT = 10  # fewer rows than this say too little about when to stop
+
+
+def fit(
+    ae: Autoencoder, X: Array, weight: Array | None, observers: Sequence[Observer] = (), resume: Path | None = None
+) -> None:
+    """Learn scaling and weights from rows X; leaves the fitted attributes on `ae`."""
+    seed = _seed(ae.random_state)
+    X, weight = drop_weightless(X, weight)
+    check_varies(X)
+    kept, held = split(len(X), ae.validation_fraction, seed)
+    _prepare(ae, X[kept], None if weight is None else weight[kept], seed)
+    rows = _rows(ae, X[kept], None if weight is None else weight[kept])
+    held_out = _rows(ae, X[held], None if weight is None else weight[held]) if len(held) else None
+    settings = _settings(ae, len(rows), seed)
+    state = State.begin(ae.module_, settings)
+    if resume is not None:
+        read_checkpoint(resume, state)
+    _train(ae, state, rows, settings, held_out, observers)
+
+
+def partial_fit(ae: Autoencoder, X: Array, weight: Array | None) -> None:
+    """One epoch on rows X at the full learning rate, going on from whatever `ae` has learned."""
+    X, weight = drop_weightless(X, weight)
+    if not hasattr(ae, "module_"):
+        check_varies(X)
+        _prepare(ae, X, weight, _seed(ae.random_state))
+    settings = _settings(ae, len(X), ae.seed_)
+    if not hasattr(ae, "_state"):
+        ae._state = State.begin(ae.module_, settings)
+    state = ae._state
+    state.stopped = ""
+    once = Settings(**vars(settings) | {"max_epochs": state.epoch + 1, "schedule": "constant", "early_stopping": False})
+    train(state, _rows(ae, X, weight), once)
+    ae.n_iter_, ae.history_, ae.stopped_ = state.epoch, state.history, state.stopped
+
+
+def untrained(ae: Autoencoder) -> Autoencoder:
+    """A copy of a fitted estimator whose module has its first random weights."""
+    twin = copy.copy(ae)
+    like = next(ae.module_.parameters())
+    twin.module_ = assemble(ae.blueprint_, ae.seed_, like.dtype, like.device).eval()
+    twin.__dict__.pop("_state", None)
+    return twin
+
+
+def sample(module: Composition, n: int, random_state: int | None) -> Array:
+    """n rows decoded from codes drawn from the prior, in scaled units, (n, D)."""
+    like = next(module.parameters())
+    rng = torch.Generator(device=like.device)
+    rng.manual_seed(_seed(random_state))
+    z = module.code.sample(n, rng)
+    if z is None:
+        raise SettingError(
+            "this code has no prior to sample from",
+            where="in sample",
+            expected="a code with a prior",
+            hint="train a variational kind, code=codes.Gaussian()",
+        )
+    with torch.no_grad():
+        return module.decode(z.to(like.dtype)).cpu().numpy()
+
+
+def split(n: int, fraction: float, seed: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Row numbers to train on and to watch, a random share of each; all to train on where few would be watched."""
+    held = int(n * fraction)
+    if held < LEAST_HELD_OUT:
+        return np.arange(n), np.arange(0)
+    order = np.random.default_rng([seed, 1]).permutation(n)
+    return np.sort(order[held:]), np.sort(order[:held])
+
+
+def _seed(random_state: int | np.random.RandomState | None) -> int:
+    if random_state is None:
+        return int(np.random.SeedSequence().generate_state(1)[0])
+    if isinstance(random_state, np.random.RandomState):
+        return int(random_state.randint(2**31 - 1))
+    return int(random_state)
+
+
+def drop_weightless(X: Array, weight: Array | None) -> tuple[Array, Array | None]:
+    """Rows whose weight is positive, and those weights."""
+    if weight is None or np.all(weight > 0):
+        return X, weight
+    return X[weight > 0], weight[weight > 0]
+
+
+def _prepare(ae: Autoencoder, X: Array, weight: Array | None, seed: int) -> None:
+    """Scaling, blueprint and module with its first weights."""
+    shape = tuple(ae.input_shape) if ae.input_shape is not None else (X.shape[1],)
+    if int(np.prod(shape)) != X.shape[1]:
+        raise SettingError(
+            f"input_shape {shape} has {int(np.prod(shape))} numbers",
+            where="in input_shape",
+            expected=f"{X.shape[1]}, a row's width",
+        )
+    scaler = fit_scaler(X, _scaling(ae, X, shape), weight)
+    low, high = scaler.apply(X.min(axis=0)[None])[0], scaler.apply(X.max(axis=0)[None])[0]
+    blueprint = Blueprint(ae.slots(), ae.code_size, shape, low, high)
+    module = assemble(blueprint, seed, _dtype(ae.dtype, X.dtype), _device(ae.device))
+    if getattr(module.likelihood, "unit_interval", False) and (low.min() < 0 or high.max() > 1):
+        raise DataError(
+            f"rows reach from {low.min():g} to {high.max():g}",
+            where=f"under scaling={ae.scaling!r}",
+            expected="numbers in [0, 1], as this likelihood needs",
+            hint="use scaling='minmax'",
+        )
+    ae.scaler_, ae.blueprint_, ae.module_, ae.seed_ = scaler, blueprint, module, seed
+    ae.mean_ = np.average(scaler.apply(X), axis=0, weights=weight)
+    ae.__dict__.pop("_state", None)
+
+
+def _scaling(ae: Autoencoder, X: Array, shape: tuple[int, ...]) -> str | None:
+    if ae.scaling != "auto":
+        return ae.scaling
+    likelihood = ae.likelihood.build() if hasattr(ae.likelihood, "build") else ae.likelihood
+    if getattr(likelihood, "unit_interval", False):
+        return None if X.min() >= 0 and X.max() <= 1 else "minmax"
+    return "global" if len(shape) > 1 else "standard"
+
+
+def _rows(ae: Autoencoder, X: Array, weight: Array | None) -> Rows:
+    like = next(ae.module_.parameters())
+    x = torch.as_tensor(ae.scaler_.apply(X)).to(like.device, like.dtype)
+    w = None if weight is None else torch.as_tensor(weight / weight.mean()).to(like.device, like.dtype)
+    return Rows(x, w)
+
+
+def _settings(ae: Autoencoder, n: int, seed: int) -> Settings:
+    return Settings(
+        max_epochs=ae.max_epochs,
+        batch_size=batch_size(ae.batch_size, n),
+        learning_rate=ae.learning_rate,
+        weight_decay=ae.weight_decay,
+        schedule=ae.schedule,
+        clip_norm=ae.clip_norm,
+        early_stopping=ae.early_stopping,
+        patience=ae.patience,
+        seed=seed,
+    )
+
+
+def batch_size(asked: int | str | None, n: int) -> int:
+    """Rows a batch: as asked; all where None; "auto" is the power of two nearest n / 20, within 16 and 512."""
+    if asked is None:
+        return n
+    if isinstance(asked, str):
+        return int(2 ** np.clip(np.round(np.log2(max(n, 1) / 20)), 4, 9))
+    return asked
+
+
+def _train(
+    ae: Autoencoder, state: State, rows: Rows, settings: Settings, held_out: Rows | None, observers: Sequence[Observer]
+) -> None:
+    with ExitStack() as stack:
+        if ae.verbose:
+            observers = [*observers, stack.enter_context(bar(settings.max_epochs))]
+        try:
+            train(state, rows, settings, held_out, observers)
+        finally:
+            ae.n_iter_, ae.history_, ae.stopped_ = state.epoch, state.history, state.stopped
+            ae.n_train_, ae.n_validation_ = len(rows), 0 if held_out is None else len(held_out)
+            ae.module_.eval()
+
+
+def _dtype(asked: str | torch.dtype | None, given: np.dtype) -> torch.dtype:
+    if isinstance(asked, torch.dtype):
+        return asked
+    return torch.float32 if str(asked or given) == "float32" else torch.float64
+
+
+def _device(asked: str) -> torch.device:
+    if asked == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(asked)
+        torch.zeros((), device=device)
+    except (RuntimeError, AssertionError) as fault:
+        raise SettingError(
+            f"device {asked!r} cannot be used ({str(fault).splitlines()[0]})",
+            where="in device",
+            expected="'auto', 'cpu', or a GPU that is there such as 'cuda:0'",
+        ) from fault
+    return device

@@ -1,0 +1,58 @@
+"""Specifications: parts as plain parameters that compare, print, clone, save and can be searched over."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import Any, ClassVar, Self
+
+from isthmus._constraints import Constraint, check, check_names
+
+
+class Spec:
+    """A part before it is built. Subclasses are dataclasses; their `constraints` table says what each parameter admits.
+
+    `get_params` and `set_params` follow scikit-learn, so `clone` and `GridSearchCV("penalty__strength")` work.
+    """
+
+    constraints: ClassVar[Mapping[str, Constraint]] = {}
+
+    def build(self, *args: Any, **kwargs: Any) -> Any:
+        """The built part; what it is given depends on its slot."""
+        raise TypeError(f"{type(self).__name__} is abstract")
+
+    def _names(self) -> list[str]:
+        return [field.name for field in fields(self)]  # type: ignore[arg-type]
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        own = {name: getattr(self, name) for name in self._names()}
+        inner = {
+            f"{name}__{key}": value
+            for name, part in own.items()
+            if deep and isinstance(part, Spec)
+            for key, value in part.get_params().items()
+        }
+        return own | inner
+
+    def set_params(self, **params: Any) -> Self:
+        check_names(type(self).__name__, (key.partition("__")[0] for key in params), self._names())
+        for key, value in params.items():
+            name, _, rest = key.partition("__")
+            if rest:
+                getattr(self, name).set_params(**{rest: value})
+            else:
+                setattr(self, name, value)
+        return self
+
+    def validate(self) -> None:
+        """Check every parameter, inner specifications included.
+
+        Raises
+        ------
+        SettingError
+            Naming each value outside its constraint.
+        """
+        check(type(self).__name__, self.get_params(deep=False), self.constraints)
+        for part in self.get_params(deep=False).values():
+            if isinstance(part, Spec):
+                part.validate()

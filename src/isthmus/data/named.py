@@ -1,0 +1,185 @@
+"""The named sets: a row of the table below and a function each."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+
+from isthmus.data.arrays import as_labels, as_rows
+from isthmus.data.dataset import Dataset, Labels, Rows
+from isthmus.data.hosts import HOSTS, TEST_IMAGES, TEST_LABELS, TRAIN_IMAGES, TRAIN_LABELS
+from isthmus.data.idx import read_idx
+from isthmus.data.reading import needs
+from isthmus.errors import DataError
+
+PATCH = 10  # pixels a side
+_PATCHES = 10_000
+_SEED = 20260101
+_MNIST_SHAPE = (1, 28, 28)
+_LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601: how much of red, green and blue makes gray
+
+
+@dataclass(frozen=True)
+class SetInfo:
+    """What `isthmus data list` says of a named set.
+
+    Attributes
+    ----------
+    name : str
+    rows, test_rows, columns : int
+        `test_rows` is 0 where the set has none of its own.
+    source, licence : str
+    download : bool
+        The set comes from `ISTHMUS_DATA`, or is downloaded on first use.
+    present : bool
+        It can be loaded without a download.
+    """
+
+    name: str
+    rows: int
+    test_rows: int
+    columns: int
+    source: str
+    licence: str
+    download: bool = False
+    present: bool = True
+
+
+_UCI = "CC BY 4.0 (UCI repository)"
+_SETS = (
+    SetInfo("digits", 1797, 0, 64, "scikit-learn: Alpaydin and Kaynak 1998, 8 × 8 scans of digits, 0 to 16", _UCI),
+    SetInfo("wine", 178, 0, 13, "scikit-learn: Aeberhard and Forina 1992, chemical analyses of three wines", _UCI),
+    SetInfo("breast-cancer", 569, 0, 30, "scikit-learn: Wolberg and others 1995, Wisconsin diagnostic", _UCI),
+    SetInfo("iris", 150, 0, 4, "scikit-learn: Fisher 1936, four measures of three irises", _UCI),
+    SetInfo(
+        "photo-patches",
+        _PATCHES,
+        0,
+        PATCH * PATCH,
+        "scikit-learn: gray patches of the photos china.jpg (danielbuechele) and flower.jpg (vultilion)",
+        "CC BY 2.0",
+    ),
+    SetInfo("mnist", 60_000, 10_000, 784, "LeCun and others 1998, 28 × 28 digits", "CC BY-SA 3.0", download=True),
+    SetInfo("fashion-mnist", 60_000, 10_000, 784, "Xiao and others 2017, 28 × 28 clothes", "MIT", download=True),
+    SetInfo(
+        "kmnist", 60_000, 10_000, 784, "Clanuwat and others 2018, 28 × 28 kuzushiji", "CC BY-SA 4.0", download=True
+    ),
+)
+NAMES: tuple[str, ...] = tuple(info.name for info in _SETS)
+
+
+def describe_sets() -> list[SetInfo]:
+    """The table of the named sets, with what is present on this machine; loads nothing."""
+    return [replace(info, present=_is_present(info)) for info in _SETS]
+
+
+def load_named(name: str) -> Dataset:
+    """Load one of `NAMES`.
+
+    Raises
+    ------
+    DataError
+        A damaged file, a failed download, an optional package that is not installed.
+    """
+    source = next(info.source for info in _SETS if info.name == name)
+    return replace(_LOADERS[name](name), source=source)
+
+
+def folder_of(name: str) -> Path:
+    """Where the files of a downloaded set lie: in `ISTHMUS_DATA`, else in the user's cache."""
+    root = os.environ.get("ISTHMUS_DATA")
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "isthmus"
+    return (Path(root) if root else cache).expanduser() / name
+
+
+def _is_present(info: SetInfo) -> bool:
+    if info.download:
+        return all(_local(folder_of(info.name), file) for file in HOSTS[info.name].sha256)
+    return info.name != "photo-patches" or importlib.util.find_spec("PIL") is not None
+
+
+def _digits(name: str) -> Dataset:
+    """8 × 8 counts of dark pixels in 4 × 4 blocks, 0 to 16."""
+    bunch = _sklearn_datasets().load_digits()
+    return Dataset(name, bunch.data.astype(np.float32), bunch.target.astype(np.int64), input_shape=(1, 8, 8))
+
+
+def _table(name: str) -> Dataset:
+    datasets = _sklearn_datasets()
+    loaders = {"wine": datasets.load_wine, "iris": datasets.load_iris, "breast-cancer": datasets.load_breast_cancer}
+    bunch = loaders[name]()
+    return Dataset(name, bunch.data, bunch.target.astype(np.int64), tuple(map(str, bunch.feature_names)))
+
+
+def _photo_patches(name: str) -> Dataset:
+    """Patches at random places of the two photos, as many of each, in [0, 1]; the same ones every time."""
+    if importlib.util.find_spec("PIL") is None:
+        raise needs("Pillow", "report", "read the photos")
+    photos = [photo @ np.array(_LUMA) / 255 for photo in _sklearn_datasets().load_sample_images().images]  # H W each
+    rng = np.random.default_rng(_SEED)
+    patches = np.concatenate([_cut(photo, _PATCHES // len(photos), rng) for photo in photos])
+    X = rng.permutation(patches).reshape(_PATCHES, PATCH * PATCH).astype(np.float32)
+    return Dataset(name, X, input_shape=(1, PATCH, PATCH))
+
+
+def _cut(photo: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
+    """`count` patches of shape (PATCH, PATCH) from random places of an (H, W) photo."""
+    windows = np.lib.stride_tricks.sliding_window_view(photo, (PATCH, PATCH))
+    top, left = (rng.integers(extent, size=count) for extent in windows.shape[:2])
+    return windows[top, left]
+
+
+def _mnist_like(name: str) -> Dataset:
+    """Pixels divided by 255, in [0, 1]; the set's own test rows stay apart."""
+    X, y = _split(name, TRAIN_IMAGES, TRAIN_LABELS)
+    X_test, y_test = _split(name, TEST_IMAGES, TEST_LABELS)
+    return Dataset(name, X, y, input_shape=_MNIST_SHAPE, X_test=X_test, y_test=y_test)
+
+
+def _split(name: str, images: str, labels: str) -> tuple[Rows, Labels]:
+    image_path, label_path = (_have(name, file) for file in (images, labels))
+    X, shape = as_rows(read_idx(image_path), f"in {image_path}")
+    if shape != _MNIST_SHAPE:
+        raise DataError(
+            f"rows of shape {shape}",
+            f"in {image_path}",
+            f"expected {_MNIST_SHAPE}",
+            f"fetch the files of {name} again",
+        )
+    return X, as_labels(read_idx(label_path), len(X), f"in {label_path}")
+
+
+def _have(name: str, file: str) -> Path:
+    from isthmus.data.download import fetch
+
+    folder = folder_of(name)
+    return _local(folder, file) or fetch(HOSTS[name], file, folder)
+
+
+def _local(folder: Path, file: str) -> Path | None:
+    """The file, plain or gzipped, if it is there."""
+    return next((path for path in (folder / file, folder / f"{file}.gz") if path.is_file()), None)
+
+
+def _sklearn_datasets() -> ModuleType:
+    from sklearn import datasets
+
+    return datasets
+
+
+_LOADERS: dict[str, Callable[[str], Dataset]] = {
+    "digits": _digits,
+    "wine": _table,
+    "breast-cancer": _table,
+    "iris": _table,
+    "photo-patches": _photo_patches,
+    "mnist": _mnist_like,
+    "fashion-mnist": _mnist_like,
+    "kmnist": _mnist_like,
+}

@@ -1,0 +1,332 @@
+"""The scikit-learn face of a composition: stores, validates, fits; no maths."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.utils import Tags
+from sklearn.utils.validation import check_is_fitted
+
+from isthmus import _fitting as fitting
+from isthmus import saving
+from isthmus._constraints import (
+    AnyOf,
+    Constraint,
+    Each,
+    Flag,
+    Has,
+    Number,
+    OneOf,
+    check,
+    count,
+    non_negative,
+    optional,
+    positive,
+    share,
+)
+from isthmus._inputs import read_rows, read_weights
+from isthmus._spec import Spec
+from isthmus.assembly import SLOTS
+from isthmus.autoencoder import Composition
+from isthmus.errors import DataError, SettingError
+from isthmus.inference import batched
+from isthmus.scaling import HOW
+from isthmus.training.loop import Observer
+
+Array = NDArray[np.floating]
+Part = Any  # a specification, a torch.nn.Module, or a callable that returns one
+
+
+def _part(noun: str) -> Constraint:
+    return optional(Has("build", f"a specification such as {noun}, a torch.nn.Module, or a callable that returns one"))
+
+
+class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+    """An autoencoder composed of parts, as a scikit-learn transformer.
+
+    Parameters
+    ----------
+    code_size : int
+        K, the numbers a row is coded as.
+    encoder, decoder, code, corruption, likelihood, penalty : specification, torch.nn.Module or callable, optional
+        The slots of the equation (see `isthmus.encoders` and its neighbours). None takes the default: a perceptron of
+        one hidden layer of 128, its mirror image, a plain code, no corruption, the squared error, no penalty. A
+        module of your own is copied before it is trained; a callable gets the sizes it asks for, `(inputs, outputs)`.
+    scaling : {"auto", "standard", "minmax", "global", None}
+        How columns are scaled before the network sees them; undone on the way out. "auto" is "global" where
+        `input_shape` has more than one axis, else "standard"; for a likelihood on [0, 1] it is None where the rows
+        lie in [0, 1] already, else "minmax".
+    input_shape : tuple of int, optional
+        The shape of a row, (channels, height, width) for images. Rows enter and leave flat.
+    max_epochs, batch_size, learning_rate, weight_decay, schedule, clip_norm
+        Training: `batch_size` "auto" is the power of two nearest to a twentieth of the rows, within 16 and 512;
+        `schedule` "cosine" lets the rate fall to a hundredth, "constant" keeps it; `clip_norm` bounds the gradient.
+    validation_fraction : float
+        Share of rows held out to watch the loss, where that leaves at least 10 of them; else the training loss is
+        watched.
+    early_stopping : bool
+        Stop after `patience` epochs without a lower watched loss. The best weights are kept in either case.
+    random_state : int, numpy.random.RandomState or None
+        Seed of weights, split, order and noise. The global generators are left untouched.
+    device : str
+        "auto", or a torch device such as "cpu" or "cuda:0".
+    dtype : {None, "float32", "float64"}
+        Precision of the network; None follows the input.
+    verbose : int
+        1 shows a progress bar with the time left.
+
+    Attributes
+    ----------
+    module_ : torch.nn.Module
+        The built composition.
+    history_ : list of dict
+        One entry an epoch: the loss, its terms, the loss on held-out rows, the gradient's norm, rate and seconds.
+    stopped_ : {"patience", "max_epochs"}
+        Why training ended.
+    n_iter_ : int
+        Epochs trained.
+    n_features_in_ : int
+        D, the columns of a row.
+    """
+
+    constraints: ClassVar[Mapping[str, Constraint]] = {
+        "code_size": count(),
+        "encoder": _part("encoders.MLP((512, 256))"),
+        "decoder": _part("decoders.MLP((256, 512))"),
+        "code": _part("codes.TopK(8)"),
+        "corruption": _part("corruptions.Masking(0.3)"),
+        "likelihood": _part("likelihoods.Bernoulli()"),
+        "penalty": _part("penalties.Contraction(0.1)"),
+        "scaling": OneOf(("auto", *HOW)),
+        "input_shape": optional(Each(count(), least=1)),
+        "max_epochs": count(),
+        "batch_size": AnyOf((OneOf(("auto", None)), count())),
+        "learning_rate": positive(),
+        "weight_decay": non_negative(),
+        "schedule": OneOf(("cosine", "constant")),
+        "clip_norm": optional(positive()),
+        "validation_fraction": share(),
+        "early_stopping": Flag(),
+        "patience": count(),
+        "random_state": optional(
+            AnyOf((Has("randint", "a numpy.random.RandomState"), Number(0, 2**63 - 1, whole=True)))
+        ),
+        "dtype": OneOf((None, "float32", "float64", torch.float32, torch.float64)),
+        "verbose": Number(0, whole=True),
+    }
+
+    def __init__(  # noqa: PLR0913  # the flat face that scikit-learn's users expect
+        self,
+        code_size: int = 8,
+        encoder: Part = None,
+        decoder: Part = None,
+        code: Part = None,
+        corruption: Part = None,
+        likelihood: Part = None,
+        penalty: Part = None,
+        *,
+        scaling: str | None = "auto",
+        input_shape: tuple[int, ...] | None = None,
+        max_epochs: int = 100,
+        batch_size: int | str | None = "auto",
+        learning_rate: float = 2e-3,
+        weight_decay: float = 0.0,
+        schedule: str = "cosine",
+        clip_norm: float | None = None,
+        validation_fraction: float = 0.1,
+        early_stopping: bool = True,
+        patience: int = 20,
+        random_state: int | np.random.RandomState | None = None,
+        device: str = "auto",
+        dtype: str | None = None,
+        verbose: int = 0,
+    ) -> None:
+        self.code_size = code_size
+        self.encoder = encoder
+        self.decoder = decoder
+        self.code = code
+        self.corruption = corruption
+        self.likelihood = likelihood
+        self.penalty = penalty
+        self.scaling = scaling
+        self.input_shape = input_shape
+        self.max_epochs = max_epochs
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.weight_decay = weight_decay
+        self.schedule = schedule
+        self.clip_norm = clip_norm
+        self.validation_fraction = validation_fraction
+        self.early_stopping = early_stopping
+        self.patience = patience
+        self.random_state = random_state
+        self.device = device
+        self.dtype = dtype
+        self.verbose = verbose
+
+    module_: Composition
+
+    def slots(self) -> dict[str, Part]:
+        return {name: getattr(self, name) for name in SLOTS}
+
+    def validate(self) -> None:
+        """Check every setting, those of the parts included.
+
+        Raises
+        ------
+        SettingError
+            Listing every value that does not fit.
+        """
+        check(type(self).__name__, self.get_params(deep=False), self.constraints)
+        for name, part in self.slots().items():
+            if isinstance(part, Spec):
+                if not callable(getattr(part, "build", None)):
+                    raise SettingError(f"{part!r} cannot be built", where=f"in the slot {name}")
+                part.validate()
+
+    def fit(
+        self,
+        X: ArrayLike,
+        y: object = None,
+        sample_weight: ArrayLike | None = None,
+        *,
+        observers: Sequence[Observer] = (),
+        resume: Path | None = None,
+    ) -> Self:
+        """Train on rows X.
+
+        Parameters
+        ----------
+        X : array-like of shape (N, D)
+            Rows: an array, a torch tensor, a pandas or polars frame, or a sparse matrix (made dense).
+        y : ignored
+        sample_weight : array-like of shape (N,), optional
+            A row of weight 2 counts as two rows, one of weight 0 as none.
+        observers : sequence of callables
+            Each is called with the training state at every epoch's end.
+        resume : path, optional
+            A checkpoint of the same estimator and rows to go on from.
+
+        Raises
+        ------
+        SettingError
+            Where a setting or a combination of parts does not fit.
+        DataError
+            Where rows cannot be learned from.
+        DivergenceError
+            Where a loss or a gradient is not finite; the estimator keeps its last good weights.
+        """
+        self.validate()
+        X = read_rows(self, X, reset=True)
+        weight = read_weights(sample_weight, X)
+        fitting.fit(self, X, weight, observers, resume)
+        return self
+
+    def partial_fit(self, X: ArrayLike, y: object = None, sample_weight: ArrayLike | None = None) -> Self:
+        """Train one epoch on rows X, (N, D), at the full learning rate; the first call learns the scaling too."""
+        first = not hasattr(self, "module_")
+        if first:
+            self.validate()
+        X = read_rows(self, X, reset=first)
+        fitting.partial_fit(self, X, read_weights(sample_weight, X))
+        return self
+
+    def transform(self, X: ArrayLike) -> Array:
+        """The code of each row, (N, K). Deterministic: a code with a distribution gives its mean."""
+        return self._apply(X, self._module().encode)
+
+    def inverse_transform(self, X: ArrayLike) -> Array:
+        """Decode codes X, (N, K), to rows in input units, (N, D)."""
+        module = self._module()
+        Z = np.asarray(X if not isinstance(X, torch.Tensor) else X.detach().cpu())
+        if Z.ndim != 2 or Z.shape[1] != module.code.size:
+            raise DataError(
+                f"codes of shape {Z.shape}", where="in inverse_transform", expected=f"(N, {module.code.size})"
+            )
+        Z = Z if Z.dtype in (np.float32, np.float64) else Z.astype(np.float64)
+        return self.unscale(batched(module, module.decode, Z))
+
+    def reconstruct(self, X: ArrayLike) -> Array:
+        """Each row encoded and decoded, in input units, (N, D)."""
+        module = self._module()
+        return self.unscale(self._apply(X, lambda x: module.decode(module.encode(x))))
+
+    def score(self, X: ArrayLike, y: object = None, sample_weight: ArrayLike | None = None) -> float:
+        """R² of the reconstruction in scaled units: 1 is perfect, 0 is what predicting the training mean gives."""
+        scaled = self.scale(X)
+        module = self._module()
+        error = np.square(scaled - batched(module, lambda x: module.decode(module.encode(x)), scaled)).sum(axis=1)
+        spread = np.square(scaled - self.mean_).sum(axis=1)
+        weight = read_weights(sample_weight, scaled)
+        total = float(np.average(spread, weights=weight))
+        return 1.0 - float(np.average(error, weights=weight)) / total if total > 0 else 0.0
+
+    def score_samples(self, X: ArrayLike) -> Array:
+        """log p(x | x̂) of each row in scaled units, (N,); higher is more like the training rows. Deterministic."""
+        module = self._module()
+        return self._apply(X, lambda x: -module.surprise(module(x)))
+
+    def sample(self, n_samples: int = 1, random_state: int | None = None) -> Array:
+        """Rows generated from the code's prior, in input units, (n_samples, D).
+
+        Raises
+        ------
+        SettingError
+            Where the code has no prior.
+        """
+        return self.unscale(fitting.sample(self._module(), n_samples, random_state))
+
+    def jacobian(self, X: ArrayLike) -> Array:
+        """∂z/∂x of the deterministic code with respect to the scaled row, (N, K, D)."""
+        module = self._module()
+        return batched(module, module.jacobian, self.scale(X), width_hint=module.code.size)
+
+    def untrained(self) -> Autoencoder:
+        """The same estimator with its first random weights: fitted, never trained."""
+        return fitting.untrained(self)
+
+    def scale(self, X: ArrayLike) -> Array:
+        """Rows in the units the network sees, (N, D)."""
+        check_is_fitted(self, "module_")
+        return self.scaler_.apply(read_rows(self, X, reset=False))
+
+    def unscale(self, X: Array) -> Array:
+        """Scaled rows back in input units, (N, D)."""
+        check_is_fitted(self, "module_")
+        return self.scaler_.undo(X)
+
+    def save(self, folder: str | Path) -> None:
+        """Write `config.json` and `model.safetensors` into a folder; `isthmus.load` reads them back.
+
+        Networks of your own are not in the files: pass them to `load` again, by the name of their slot.
+        """
+        check_is_fitted(self, "module_")
+        saving.save_autoencoder(self, Path(folder))
+
+    def _module(self) -> Composition:
+        check_is_fitted(self, "module_")
+        return self.module_
+
+    def _apply(self, X: ArrayLike, function: Callable[[torch.Tensor], torch.Tensor]) -> Array:
+        scaled = self.scale(X)
+        return batched(self.module_, function, scaled)
+
+    @property
+    def _n_features_out(self) -> int:
+        return self.module_.code.size
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "module_")
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        tags.non_deterministic = False
+        return tags

@@ -1,0 +1,117 @@
+"""Reading back what was saved; nothing from the files is executed, classes are looked up in a table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from isthmus import codes, corruptions, decoders, encoders, likelihoods, penalties, saving
+from isthmus._spec import Spec
+from isthmus.anomaly import AnomalyDetector
+from isthmus.assembly import SLOTS, Blueprint, assemble
+from isthmus.errors import RunError, SettingError, nearest
+from isthmus.estimators import Autoencoder
+from isthmus.scaling import Scaler
+
+Config = dict[str, Any]
+MODULES = {
+    module.__name__.rpartition(".")[2]: module
+    for module in (codes, corruptions, decoders, encoders, likelihoods, penalties)
+}
+
+
+def load(folder: str | Path, **parts: Any) -> Any:
+    """Read a saved estimator: an `Autoencoder`, or an `AnomalyDetector`.
+
+    Parameters
+    ----------
+    folder : path
+        What `save` or `isthmus train` wrote.
+    **parts : torch.nn.Module or callable
+        Networks of your own, by the name of their slot: `load("model/", encoder=MyNet())`.
+
+    Raises
+    ------
+    RunError
+        Where the folder is missing, damaged or foreign.
+    SettingError
+        Where a network of your own is needed and not given.
+    """
+    folder = Path(folder)
+    config = saving.read_config(folder)
+    reader = READERS.get(config.get("estimator", ""))
+    if reader is None:
+        raise RunError(
+            f"no estimator called {config.get('estimator')!r}", where=str(folder), expected=" or ".join(READERS)
+        )
+    return reader(folder, config, parts)
+
+
+def load_autoencoder(folder: Path, config: dict[str, Any], parts: dict[str, Any]) -> Autoencoder:
+    """Rebuild a fitted estimator; `parts` holds the user's own networks by slot."""
+    unknown = set(parts) - set(SLOTS)
+    if unknown:
+        name = min(unknown)
+        raise SettingError(f"no slot called {name!r}", where="in load", hint=nearest(name, SLOTS))
+    saved = saving.read_tensors(folder / "model.safetensors")
+    try:
+        ae = Autoencoder(**{name: decode(value, name, parts) for name, value in config["params"].items()})
+        _learned(ae, config, saved, parts)
+    except (KeyError, TypeError, AttributeError, RuntimeError) as fault:
+        raise RunError(
+            f"config.json and model.safetensors do not fit ({str(fault).splitlines()[0]})",
+            where=str(folder),
+            hint="train again",
+        ) from fault
+    return ae
+
+
+def _learned(ae: Autoencoder, config: dict[str, Any], saved: dict[str, torch.Tensor], parts: dict[str, Any]) -> None:
+    built = config["built"]
+    slots = {name: decode(value, name, parts) for name, value in built["slots"].items()}
+    low, high = saved["low"].numpy(), saved["high"].numpy()
+    ae.blueprint_ = Blueprint(slots, built["code_size"], tuple(built["input_shape"]), low, high)
+    ae.scaler_ = Scaler(saved["scaler.shift"].numpy(), saved["scaler.scale"].numpy())
+    ae.mean_ = saved["mean"].numpy()
+    for name, value in config["learned"].items():
+        setattr(ae, name, np.array(value, dtype=object) if name == "feature_names_in_" else value)
+    weights = {name.removeprefix("module."): t for name, t in saved.items() if name.startswith("module.")}
+    dtype = next(t.dtype for t in weights.values() if t.is_floating_point())
+    module = assemble(ae.blueprint_, ae.seed_, dtype, torch.device("cpu")).eval()
+    module.load_state_dict(weights)
+    ae.module_ = module
+
+
+def load_detector(folder: Path, config: Config, parts: dict[str, Any]) -> AnomalyDetector:
+    """Rebuild a fitted detector around its autoencoder."""
+    inner = load_autoencoder(folder, config, parts)
+    return AnomalyDetector.restore(inner, config["detector"])
+
+
+def decode(value: Any, slot: str, parts: dict[str, Any]) -> Any:
+    """The inverse of `encode`: classes are looked up in a table, never imported by name."""
+    if slot in parts:
+        return parts[slot]
+    if isinstance(value, dict) and "own" in value:
+        raise SettingError(
+            f"the {slot} of this model is a network of your own ({value['own']})",
+            where=f"in the slot {slot}",
+            hint=f"pass it again: load(folder, {slot}=...)",
+        )
+    if isinstance(value, dict) and "part" in value:
+        module, _, name = value["part"].partition(".")
+        part = getattr(MODULES[module], name)
+        if not (isinstance(part, type) and issubclass(part, Spec)):
+            raise KeyError(value["part"])
+        return part(**{k: decode(v, "", {}) for k, v in value["params"].items()})
+    return tuple(value) if isinstance(value, list) else value
+
+
+READERS: dict[str, Callable[[Path, Config, dict[str, Any]], Any]] = {
+    "Autoencoder": load_autoencoder,
+    "AnomalyDetector": load_detector,
+}

@@ -1,0 +1,21 @@
+"""The record of one pass: rows in, everything the loss looks at out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from jaxtyping import Float
+from torch import Tensor
+
+
+@dataclass
+class Pass:
+    """N rows of D numbers, codes of K numbers; weights have mean 1 over the training rows."""
+
+    x: Float[Tensor, "N D"]
+    x_tilde: Float[Tensor, "N D"]
+    mask: Float[Tensor, "N D"] | None  # which entries are scored; None: all
+    z: Float[Tensor, "N K"]
+    stats: dict[str, Tensor]  # what the code reports
+    theta: Float[Tensor, "N D*width"]
+    weight: Float[Tensor, " N"] | None = None  # None: all 1

@@ -1,0 +1,119 @@
+"""Models as a folder of `config.json` and `model.safetensors`: how they are written and their files read."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save
+from torch import nn
+
+from isthmus._files import atomic, atomic_write_text
+from isthmus._spec import Spec
+from isthmus.errors import RunError
+from isthmus.foreign import is_foreign
+
+if TYPE_CHECKING:
+    from isthmus.estimators import Autoencoder
+
+FORMAT = 1
+LEARNED = (
+    "n_features_in_",
+    "feature_names_in_",
+    "seed_",
+    "n_iter_",
+    "stopped_",
+    "history_",
+    "n_train_",
+    "n_validation_",
+)
+
+
+def save_autoencoder(ae: Autoencoder, folder: Path, extra: dict[str, Any] | None = None) -> None:
+    """Write the two files, each beside and then renamed. `extra` goes into the configuration as it is."""
+    folder.mkdir(parents=True, exist_ok=True)
+    config = {"format": FORMAT, "estimator": "Autoencoder", **describe(ae), **(extra or {})}
+    with atomic(folder / "model.safetensors") as beside:
+        beside.write_bytes(save(tensors(ae)))
+    atomic_write_text(folder / "config.json", json.dumps(config, indent=1, allow_nan=False) + "\n")
+
+
+def describe(ae: Autoencoder) -> dict[str, Any]:
+    """Parameters and learned values of a fitted estimator as plain JSON."""
+    learned = {name: plain(getattr(ae, name)) for name in LEARNED if hasattr(ae, name)}
+    blueprint = {"code_size": ae.blueprint_.code_size, "input_shape": list(ae.blueprint_.input_shape)}
+    slots = {name: encode(part) for name, part in ae.blueprint_.slots.items()}
+    params = {name: encode(value) for name, value in ae.get_params(deep=False).items()}
+    return {"params": params, "built": blueprint | {"slots": slots}, "learned": learned}
+
+
+def tensors(ae: Autoencoder) -> dict[str, torch.Tensor]:
+    named = {f"module.{name}": t.detach().cpu().contiguous() for name, t in ae.module_.state_dict().items()}
+    arrays = {"scaler.shift": ae.scaler_.shift, "scaler.scale": ae.scaler_.scale, "mean": ae.mean_}
+    arrays |= {"low": ae.blueprint_.low, "high": ae.blueprint_.high}
+    return named | {name: torch.as_tensor(np.ascontiguousarray(array)) for name, array in arrays.items()}
+
+
+def read_config(folder: Path) -> dict[str, Any]:
+    """The configuration of a saved model.
+
+    Raises
+    ------
+    RunError
+        Where the folder holds none, or one that is damaged or foreign.
+    """
+    path = folder / "config.json"
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as fault:
+        raise RunError(
+            "no config.json", where=str(folder), expected="a folder that `save` or `isthmus train` wrote"
+        ) from fault
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as fault:
+        raise RunError(f"config.json cannot be read ({fault})", where=str(folder), hint="train again") from fault
+    if not isinstance(config, dict) or config.get("format") != FORMAT or "params" not in config:
+        raise RunError("config.json is not of this program", where=str(folder), expected=f"format {FORMAT}")
+    return config
+
+
+def read_tensors(path: Path) -> dict[str, torch.Tensor]:
+    """The tensors of a safetensors file.
+
+    Raises
+    ------
+    RunError
+        Where it is missing or damaged.
+    """
+    try:
+        return load_file(path)
+    except FileNotFoundError as fault:
+        raise RunError(f"no {path.name}", where=str(path.parent), hint="train again") from fault
+    except (SafetensorError, OSError) as fault:
+        raise RunError(f"{path.name} is damaged ({fault})", where=str(path.parent), hint="train again") from fault
+
+
+def encode(value: Any) -> Any:
+    """A parameter as plain JSON: specifications by the name of their module and class, own networks by a mark."""
+    if isinstance(value, Spec):
+        name = f"{type(value).__module__.rpartition('.')[2]}.{type(value).__name__}"
+        return {"part": name, "params": {k: encode(v) for k, v in value.get_params(deep=False).items()}}
+    if is_foreign(value):
+        return {"own": type(value).__name__ if isinstance(value, nn.Module) else getattr(value, "__name__", "callable")}
+    if isinstance(value, torch.dtype):
+        return str(value).removeprefix("torch.")
+    return plain(value)
+
+
+def plain(value: Any) -> Any:
+    """NumPy values as plain Python ones."""
+    if isinstance(value, np.ndarray):
+        return value.tolist()
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, np.random.RandomState):
+        return None  # a generator has no value to keep; `seed_` holds the number drawn
+    return value

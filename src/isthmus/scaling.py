@@ -1,0 +1,81 @@
+"""Scaling of inputs: an affine map a column, learned from the training rows and undone on the way out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from isthmus.errors import DataError
+
+HOW = ("standard", "minmax", "global", None)
+Array = NDArray[np.floating]
+
+
+@dataclass(frozen=True)
+class Scaler:
+    """x ↦ (x − shift) / scale, with shift and scale of shape (D,) in float64."""
+
+    shift: Array
+    scale: Array
+
+    def apply(self, X: Array) -> Array:
+        return ((X - self.shift) / self.scale).astype(X.dtype, copy=False)
+
+    def undo(self, X: Array) -> Array:
+        return (X * self.scale + self.shift).astype(X.dtype, copy=False)
+
+
+def fit_scaler(X: Array, how: str | None, weight: Array | None = None) -> Scaler:
+    """Learn the scaling of rows X, (N, D), weighted by `weight`, (N,), where given.
+
+    "standard" centres each column and divides by its standard deviation; "minmax" maps each column to [0, 1];
+    "global" centres each column and divides all by one number, the root of the mean variance; None leaves X alone.
+    A constant column gets scale 1.
+    """
+    columns = X.shape[1]
+    if how is None:
+        return Scaler(np.zeros(columns), np.ones(columns))
+    rows = X if weight is None else X[weight > 0]
+    if how == "minmax":
+        low = rows.min(axis=0).astype(np.float64)
+        return Scaler(low, _or_one(rows.max(axis=0) - low, low))
+    mean = np.average(X, axis=0, weights=weight).astype(np.float64)
+    variance = _variance(X, mean, weight)
+    if how == "global":
+        return Scaler(mean, np.full(columns, _or_one(np.sqrt(variance.mean(keepdims=True)), mean)[0]))
+    return Scaler(mean, _or_one(np.sqrt(variance), mean))
+
+
+def _variance(X: Array, mean: Array, weight: Array | None) -> Array:
+    """Column variances in float64, a slice of rows at a time so that wide data are not copied whole."""
+    weight = np.ones(len(X)) if weight is None else np.asarray(weight, dtype=np.float64)
+    total = np.zeros(X.shape[1])
+    for start in range(0, len(X), 4096):
+        part = slice(start, start + 4096)
+        total += weight[part] @ np.square(X[part] - mean)
+    return total / weight.sum()
+
+
+def _or_one(scale: Array, size: Array) -> Array:
+    """Scales that are no more than rounding of the column's size become 1."""
+    rounding = 10 * np.finfo(np.float64).eps * np.maximum(np.abs(size).max(initial=0.0), 1e-300)
+    return np.where(scale > rounding, scale, 1.0)
+
+
+def check_varies(X: Array) -> None:
+    """Refuse rows that are all alike: there is nothing to learn. A single row is let through.
+
+    Raises
+    ------
+    DataError
+        Where every column is constant.
+    """
+    if len(X) > 1 and bool(np.all(X.min(axis=0) == X.max(axis=0))):
+        raise DataError(
+            f"every column is constant over {len(X)} rows",
+            where="in X",
+            expected="rows that differ",
+            hint="check that the right columns were read",
+        )

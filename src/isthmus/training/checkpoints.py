@@ -1,0 +1,72 @@
+"""Checkpoints: a run's state at an epoch's end as one safetensors file, written beside and renamed."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor
+
+from isthmus._files import atomic
+from isthmus._files import atomic
+from isthmus.errors import RunError
+from isthmus.training.state import State
+
+KEPT = ("epoch", "best", "best_epoch", "progress", "stopped", "history")
+
+
+def write_checkpoint(path: Path, state: State) -> None:
+    """Save everything that continuing needs; an interrupted write leaves the file before it."""
+    names = list(state.module.state_dict())
+    tensors = {f"module.{name}": t.detach() for name, t in state.module.state_dict().items()}
+    tensors |= {f"best.{name}": t for name, t in zip(names, state.best_weights.tensors(), strict=True)}
+    tensors |= {f"optimiser.{i}.{k}": v for i, s in _slots(state).items() for k, v in s.items()}
+    meta = {name: getattr(state, name) for name in KEPT}
+    with atomic(path) as beside:
+        save_file({k: v.contiguous() for k, v in tensors.items()}, beside, metadata={"isthmus": json.dumps(meta)})
+
+
+def read_checkpoint(path: Path, state: State) -> None:
+    """Put a saved state into a fresh one of the same module and settings.
+
+    Raises
+    ------
+    RunError
+        Where the file is damaged, or belongs to another module.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            meta = json.loads(file.metadata()["isthmus"])
+            saved = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # not a dict
+        _restore(state, saved)
+    except (SafetensorError, OSError, KeyError, TypeError, ValueError, RuntimeError) as fault:
+        raise RunError(
+            f"the checkpoint cannot be used ({str(fault).splitlines()[0]})",
+            where=str(path),
+            expected="a checkpoint of the same model",
+            hint="start again with --overwrite",
+        ) from fault
+    for name in KEPT:
+        setattr(state, name, meta[name])
+
+
+def _slots(state: State) -> dict[int, dict[str, Tensor]]:
+    return state.optimiser.state_dict()["state"]
+
+
+def _restore(state: State, saved: dict[str, Tensor]) -> None:
+    names = list(state.module.state_dict())
+    state.module.load_state_dict({name: saved[f"module.{name}"] for name in names})
+    state.good.take()
+    with torch.no_grad():
+        for name, kept in zip(names, state.best_weights.tensors(), strict=True):
+            kept.copy_(saved[f"best.{name}"])
+    slots: dict[int, dict[str, Tensor]] = {}
+    for key, value in saved.items():
+        if key.startswith("optimiser."):
+            _, index, name = key.split(".", 2)
+            slots.setdefault(int(index), {})[name] = value
+    state.optimiser.load_state_dict(state.optimiser.state_dict() | {"state": slots})

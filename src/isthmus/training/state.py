@@ -1,0 +1,90 @@
+"""The state of a training run: optimiser, epoch, history, and the weights worth keeping."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+PROGRESS = 1e-6  # a relative fall of the loss below this is no reason to wait longer
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How to train. `batch_size` in rows; `patience` in epochs; `seed` decides order, noise and dropout."""
+
+    max_epochs: int
+    batch_size: int
+    learning_rate: float
+    weight_decay: float = 0.0
+    schedule: str = "cosine"
+    clip_norm: float | None = None
+    early_stopping: bool = True
+    patience: int = 20
+    seed: int = 0
+
+    def rate(self, epoch: int) -> float:
+        """The learning rate of an epoch: constant, or half a cosine from full to a hundredth."""
+        if self.schedule == "constant":
+            return self.learning_rate
+        return self.learning_rate * (0.01 + 0.99 * (1 + math.cos(math.pi * epoch / self.max_epochs)) / 2)
+
+
+class Snapshot:
+    """A copy of a module's parameters and buffers in memory made once."""
+
+    def __init__(self, module: nn.Module) -> None:
+        self._live = [t.detach() for t in module.state_dict(keep_vars=True).values()]
+        self._kept = [t.clone() for t in self._live]
+
+    def take(self) -> None:
+        for kept, live in zip(self._kept, self._live, strict=True):
+            kept.copy_(live)
+
+    def restore(self) -> None:
+        for kept, live in zip(self._kept, self._live, strict=True):
+            live.copy_(kept)
+
+    def tensors(self) -> list[Tensor]:
+        return self._kept
+
+
+@dataclass
+class State:
+    """What continuing needs: `epoch` is the next one; `best` the lowest watched loss, reached at `best_epoch`."""
+
+    module: nn.Module
+    optimiser: torch.optim.Optimizer
+    good: Snapshot
+    best_weights: Snapshot
+    epoch: int = 0
+    best: float = math.inf
+    best_epoch: int = -1
+    progress: tuple[float, int] = (math.inf, -1)  # the last loss lower by more than rounding, and its epoch
+    stopped: str = ""
+    history: list[dict[str, Any]] = field(default_factory=list)
+
+    @classmethod
+    def begin(cls, module: nn.Module, settings: Settings) -> State:
+        """Fresh state for a module: AdamW (Loshchilov & Hutter 2019), fused, decaying matrices and not biases."""
+        parameters = [p for p in module.parameters() if p.requires_grad]
+        groups = [
+            {"params": [p for p in parameters if p.ndim > 1], "weight_decay": settings.weight_decay},
+            {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
+        ]
+        optimiser = torch.optim.AdamW([g for g in groups if g["params"]], lr=settings.learning_rate, fused=True)
+        return cls(module, optimiser, Snapshot(module), Snapshot(module))
+
+    def watch(self, loss: float) -> None:
+        """Note an epoch's watched loss, and keep the weights where it is the best so far."""
+        if loss < self.best:
+            self.best, self.best_epoch = loss, self.epoch
+            self.best_weights.take()
+        if loss < self.progress[0] - PROGRESS * abs(loss):
+            self.progress = (loss, self.epoch)
+
+    def patience_spent(self, settings: Settings) -> bool:
+        return settings.early_stopping and self.epoch - self.progress[1] >= settings.patience

@@ -1,0 +1,103 @@
+"""Named compositions: functions of a few lines whose docstring is the equation."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from isthmus import codes, corruptions, decoders, encoders, penalties
+from isthmus.estimators import Autoencoder
+
+
+def linear(code_size: int = 8, **settings: Any) -> Autoencoder:
+    """x̂ = V(Wx + b) + c, ½‖x − x̂‖².
+
+    Spans the subspace of the first K principal components, without their order or orthogonality (Baldi & Hornik 1989).
+    Expect PCA's error, a little above it where training stops early.
+    """
+    return _compose(settings, code_size=code_size, encoder=encoders.Linear(), decoder=decoders.Linear())
+
+
+def undercomplete(code_size: int = 8, hidden: tuple[int, ...] = (128,), **settings: Any) -> Autoencoder:
+    """x̂ = g(f(x)), ½‖x − x̂‖², K < D, f and g perceptrons.
+
+    The bottleneck is the only constraint (Hinton & Salakhutdinov 2006). Expect less error than PCA of equal size
+    wherever the data lie on a curved surface, and overfitting on few rows.
+    """
+    return _compose(settings, code_size=code_size, encoder=encoders.MLP(hidden))
+
+
+def denoising(
+    code_size: int = 8, noise: str = "gaussian", amount: float = 0.3, hidden: tuple[int, ...] = (128,), **settings: Any
+) -> Autoencoder:
+    """x̂ = g(f(x̃)), ½‖x − x̂‖², x̃ a corrupted x (Vincent 2008, 2010).
+
+    `noise` is "gaussian" (amount: standard deviation in scaled units), "masking" or "salt-and-pepper" (amount: share
+    of entries). Expect a code that moves little under that noise, at some cost in reconstruction.
+    """
+    corruption = corruptions.named(noise, amount)
+    return _compose(settings, code_size=code_size, encoder=encoders.MLP(hidden), corruption=corruption)
+
+
+def contractive(code_size: int = 8, strength: float = 0.1, **settings: Any) -> Autoencoder:
+    """z = σ(Wx + b), x̂ = Wᵀz + c, ½‖x − x̂‖² + λ‖∂z/∂x‖²_F (Rifai 2011).
+
+    Tied weights, else f shrinks and g grows and the penalty is escaped. Expect few directions that still move the
+    code, and small weights.
+    """
+    return _compose(
+        settings,
+        code_size=code_size,
+        encoder=encoders.Linear(),
+        decoder=decoders.Tied(),
+        code=codes.Activation("sigmoid"),
+        penalty=penalties.Contraction(strength),
+    )
+
+
+def sparse(code_size: int = 64, rho: float = 0.05, strength: float = 3.0, **settings: Any) -> Autoencoder:
+    """z = σ(Wx + b), x̂ = Vz + c, ½‖x − x̂‖² + λ Σᵢ KL(ρ ‖ ρ̂ᵢ), ρ̂ᵢ the mean of zᵢ over the batch (Ng 2011).
+
+    Expect units that fire on about a share ρ of the rows, each for a feature of its own.
+    """
+    return _compose(
+        settings,
+        code_size=code_size,
+        encoder=encoders.Linear(),
+        decoder=decoders.Linear(),
+        code=codes.Activation("sigmoid"),
+        penalty=penalties.KL(rho, strength),
+    )
+
+
+def topk(code_size: int = 64, k: int = 8, **settings: Any) -> Autoencoder:
+    """z = the k largest of relu(Wx + b), the rest exactly 0; x̂ = Vz + c, ½‖x − x̂‖² (Makhzani & Frey 2013).
+
+    Expect k numbers a row to say as much as a larger dense code; units never chosen are dead.
+    """
+    parts = {"encoder": encoders.Linear(), "decoder": decoders.Linear(), "code": codes.TopK(k)}
+    return _compose(settings, code_size=code_size, **parts)
+
+
+def variational(
+    code_size: int = 8, beta: float = 1.0, hidden: tuple[int, ...] = (128,), **settings: Any
+) -> Autoencoder:
+    """z ~ N(μ(x), σ²(x)), −log p(x | g(z)) + β KL(N(μ, σ²) ‖ N(0, I)) (Kingma & Welling 2014; β: Higgins 2017).
+
+    β = 1 is the negative evidence bound. Expect a code spread like the prior, so that samples of it decode to
+    plausible rows, and numbers the data do not need left unused.
+    """
+    return _compose(
+        settings,
+        code_size=code_size,
+        encoder=encoders.MLP(hidden),
+        code=codes.Gaussian(),
+        penalty=penalties.Divergence(beta),
+    )
+
+
+def _compose(settings: dict[str, Any], **parts: Any) -> Autoencoder:
+    """The kind's parts; the user's own settings win."""
+    return Autoencoder(**(parts | settings))
+
+
+KINDS = {kind.__name__: kind for kind in (linear, undercomplete, denoising, contractive, sparse, topk, variational)}

@@ -1,0 +1,145 @@
+"""The named sets: shapes, types, units, where they are looked for, and what the table says of them."""
+
+import gzip
+import struct
+import sys
+
+import numpy as np
+import pytest
+from sklearn import datasets
+
+from isthmus.data import NAMES, describe_sets, load_data
+from isthmus.errors import DataError
+
+EMBEDDED = [info for info in describe_sets() if not info.download]
+
+
+@pytest.mark.parametrize("info", EMBEDDED, ids=lambda info: info.name)
+def test_embedded_sets_are_as_the_table_says(info):
+    dataset = load_data(info.name)
+    assert dataset.X.shape == (info.rows, info.columns)
+    assert (dataset.name, dataset.source) == (info.name, info.source)
+    assert np.isfinite(dataset.X).all()
+    assert dataset.input_shape is None or np.prod(dataset.input_shape) == info.columns
+    assert dataset.feature_names is None or len(dataset.feature_names) == info.columns
+    assert dataset.y is None or (dataset.y.shape, dataset.y.dtype) == ((info.rows,), np.int64)
+
+
+@pytest.mark.parametrize(
+    ("name", "dtype", "input_shape"),
+    [
+        ("digits", np.float32, (1, 8, 8)),
+        ("wine", np.float64, None),
+        ("breast-cancer", np.float64, None),
+        ("iris", np.float64, None),
+        ("photo-patches", np.float32, (1, 10, 10)),
+    ],
+)
+def test_types_and_shapes(name, dtype, input_shape):
+    dataset = load_data(name)
+    assert dataset.X.dtype == dtype
+    assert dataset.input_shape == input_shape
+
+
+@pytest.mark.parametrize(
+    ("name", "load"),
+    [
+        ("digits", datasets.load_digits),
+        ("wine", datasets.load_wine),
+        ("breast-cancer", datasets.load_breast_cancer),
+        ("iris", datasets.load_iris),
+    ],
+)
+def test_the_numbers_are_those_of_scikit_learn(name, load):
+    dataset, bunch = load_data(name), load()
+    np.testing.assert_array_equal(dataset.X, bunch.data)
+    np.testing.assert_array_equal(dataset.y, bunch.target)
+
+
+def test_photo_patches_are_windows_of_the_photos_and_the_same_every_time():
+    pytest.importorskip("PIL")
+    X = load_data("photo-patches").X
+    np.testing.assert_array_equal(X, load_data("photo-patches").X)
+    assert X.min() >= 0
+    assert X.max() <= 1
+    assert len(np.unique(X, axis=0)) > 9000
+    china = (datasets.load_sample_images().images[0] @ [0.299, 0.587, 0.114] / 255).astype(np.float32)
+    windows = np.lib.stride_tricks.sliding_window_view(china, (10, 10))
+    tops = np.round(windows[..., 0, 0], 5)
+    found = sum(
+        any(
+            np.allclose(windows[place].reshape(-1), row)
+            for place in zip(*np.nonzero(tops == np.round(row[0], 5)), strict=True)
+        )
+        for row in X[:10]
+    )
+    assert 0 < found < 10  # some rows are cut from this photo, the others from the second
+
+
+def idx(array):
+    return bytes([0, 0, 8, array.ndim]) + struct.pack(f">{array.ndim}I", *array.shape) + array.tobytes()
+
+
+@pytest.fixture
+def small_kmnist(tmp_path, monkeypatch):
+    """The four files of a set, small: some plain, some gzipped."""
+    folder = tmp_path / "kmnist"
+    folder.mkdir()
+    rng = np.random.default_rng(0)
+    made = {}
+    for part, n, plain in [("train", 7, True), ("t10k", 3, False)]:
+        made[part] = rng.integers(0, 256, (n, 28, 28), dtype=np.uint8), rng.integers(0, 10, n, dtype=np.uint8)
+        for array, name in zip(made[part], ("images-idx3", "labels-idx1"), strict=True):
+            path = folder / f"{part}-{name}-ubyte{'' if plain else '.gz'}"
+            path.write_bytes(idx(array) if plain else gzip.compress(idx(array)))
+    monkeypatch.setenv("ISTHMUS_DATA", str(tmp_path))
+    return made
+
+
+def test_files_in_isthmus_data_are_read_plain_or_gzipped(small_kmnist):
+    dataset = load_data("kmnist")
+    for X, y, (images, labels) in [
+        (dataset.X, dataset.y, small_kmnist["train"]),
+        (dataset.X_test, dataset.y_test, small_kmnist["t10k"]),
+    ]:
+        assert X.dtype == np.float32
+        np.testing.assert_allclose(X, images.reshape(len(images), 784) / 255, rtol=1e-6)
+        np.testing.assert_array_equal(y, labels)
+    assert dataset.input_shape == (1, 28, 28)
+
+
+def test_labels_of_another_length_are_told(small_kmnist, tmp_path):
+    path = tmp_path / "kmnist" / "train-labels-idx1-ubyte"
+    path.write_bytes(idx(np.zeros(6, dtype=np.uint8)))
+    with pytest.raises(DataError) as caught:
+        load_data("kmnist")
+    assert str(caught.value) == (
+        f"labels of shape (6,) beside 7 rows; in {path}; expected one label per row, shape (7,); "
+        "save rows and labels of the same examples together"
+    )
+
+
+def test_images_of_another_size_are_told(small_kmnist, tmp_path):
+    path = tmp_path / "kmnist" / "train-images-idx3-ubyte"
+    path.write_bytes(idx(np.zeros((7, 8, 8), dtype=np.uint8)))
+    with pytest.raises(DataError) as caught:
+        load_data("kmnist")
+    assert str(caught.value) == (
+        f"rows of shape (1, 8, 8); in {path}; expected (1, 28, 28); fetch the files of kmnist again"
+    )
+
+
+def test_the_table_says_what_is_present(small_kmnist):
+    assert tuple(info.name for info in describe_sets()) == NAMES
+    present = {info.name: info.present for info in describe_sets() if info.download}
+    assert present == {"mnist": False, "fashion-mnist": False, "kmnist": True}
+
+
+def test_photo_patches_need_pillow(monkeypatch):
+    monkeypatch.setitem(sys.modules, "PIL", None)
+    assert not {info.name: info.present for info in describe_sets()}["photo-patches"]
+    with pytest.raises(DataError) as caught:
+        load_data("photo-patches")
+    assert str(caught.value) == (
+        "Pillow is not installed; to read the photos; expected the package Pillow; pip install 'isthmus[report]'"
+    )
