@@ -48,7 +48,7 @@ class OneOf:
     values: tuple[Any, ...]
 
     def fits(self, value: Any) -> bool:
-        return any(value is known or (type(value) is type(known) and value == known) for known in self.values)
+        return any(value is known or (isinstance(value, type(known)) and value == known) for known in self.values)
 
     def __str__(self) -> str:
         return "one of " + ", ".join(repr(value) for value in self.values)
@@ -83,13 +83,15 @@ class AnyOf:
 
 @dataclass(frozen=True)
 class Has:
-    """An object that offers a method, or any callable: how parts are recognised."""
+    """An object that offers a method, or any callable where that will do: how parts are recognised."""
 
     method: str
     noun: str
+    or_callable: bool = False
 
     def fits(self, value: Any) -> bool:
-        return callable(value) or callable(getattr(value, self.method, None))
+        offers = not isinstance(value, type) and callable(getattr(value, self.method, None))
+        return offers or (self.or_callable and callable(value))
 
     def __str__(self) -> str:
         return self.noun
@@ -102,6 +104,19 @@ class Flag:
 
     def __str__(self) -> str:
         return "True or False"
+
+
+@dataclass(frozen=True)
+class Text:
+    """A text, described by a noun."""
+
+    noun: str
+
+    def fits(self, value: Any) -> bool:
+        return isinstance(value, str)
+
+    def __str__(self) -> str:
+        return self.noun
 
 
 def count(low: int = 1, high: float = math.inf) -> Number:

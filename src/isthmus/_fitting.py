@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from isthmus.estimators import Autoencoder
 
 Array = NDArray[np.floating]
+STEPS = 6000
 LEAST_HELD_OUT = 10  # fewer rows than this say too little about when to stop
 
 
@@ -52,13 +53,19 @@ def partial_fit(ae: Autoencoder, X: Array, weight: Array | None) -> None:
         check_varies(X)
         _prepare(ae, X, weight, _seed(ae.random_state))
     settings = _settings(ae, len(X), ae.seed_)
-    if not hasattr(ae, "_state"):
-        ae._state = State.begin(ae.module_, settings)
-    state = ae._state
+    state = ae.__dict__.pop("_state", None) or _continued(ae, settings)
     state.stopped = ""
     once = Settings(**vars(settings) | {"max_epochs": state.epoch + 1, "schedule": "constant", "early_stopping": False})
     train(state, _rows(ae, X, weight), once)
+    ae._state = state  # not where training diverged: the optimiser's moments are spoiled
     ae.n_iter_, ae.history_, ae.stopped_ = state.epoch, state.history, state.stopped
+
+
+def _continued(ae: Autoencoder, settings: Settings) -> State:
+    """A fresh optimiser for weights that may have epochs behind them."""
+    state = State.begin(ae.module_, settings)
+    state.epoch, state.history = getattr(ae, "n_iter_", 0), list(getattr(ae, "history_", ()))
+    return state
 
 
 def untrained(ae: Autoencoder) -> Autoencoder:
@@ -66,6 +73,7 @@ def untrained(ae: Autoencoder) -> Autoencoder:
     twin = copy.copy(ae)
     like = next(ae.module_.parameters())
     twin.module_ = assemble(ae.blueprint_, ae.seed_, like.dtype, like.device).eval()
+    twin.n_iter_, twin.history_, twin.stopped_ = 0, [], ""
     twin.__dict__.pop("_state", None)
     return twin
 
@@ -105,10 +113,11 @@ def _seed(random_state: int | np.random.RandomState | None) -> int:
 
 
 def drop_weightless(X: Array, weight: Array | None) -> tuple[Array, Array | None]:
-    """Rows whose weight is positive, and those weights."""
+    """Rows whose weight is positive, and those weights; None where they are all alike."""
     if weight is None or np.all(weight > 0):
         return X, weight
-    return X[weight > 0], weight[weight > 0]
+    left = weight[weight > 0]
+    return X[weight > 0], None if np.all(left == left[0]) else left
 
 
 def _prepare(ae: Autoencoder, X: Array, weight: Array | None, seed: int) -> None:
@@ -133,7 +142,8 @@ def _prepare(ae: Autoencoder, X: Array, weight: Array | None, seed: int) -> None
         )
     ae.scaler_, ae.blueprint_, ae.module_, ae.seed_ = scaler, blueprint, module, seed
     ae.mean_ = np.average(scaler.apply(X), axis=0, weights=weight)
-    ae.__dict__.pop("_state", None)
+    for name in ("_state", "n_iter_", "history_", "stopped_"):  # of an earlier fit
+        ae.__dict__.pop(name, None)
 
 
 def _scaling(ae: Autoencoder, X: Array, shape: tuple[int, ...]) -> str | None:
@@ -153,9 +163,10 @@ def _rows(ae: Autoencoder, X: Array, weight: Array | None) -> Rows:
 
 
 def _settings(ae: Autoencoder, n: int, seed: int) -> Settings:
+    rows = batch_size(ae.batch_size, n)
     return Settings(
-        max_epochs=ae.max_epochs,
-        batch_size=batch_size(ae.batch_size, n),
+        max_epochs=epochs(ae.max_epochs, -(-n // rows)),
+        batch_size=rows,
         learning_rate=ae.learning_rate,
         weight_decay=ae.weight_decay,
         schedule=ae.schedule,
@@ -175,12 +186,17 @@ def batch_size(asked: int | str | None, n: int) -> int:
     return asked
 
 
+def epochs(asked: int | str, steps: int) -> int:
+    """Epochs at most: as asked; "auto" makes about 6,000 steps of so many an epoch, within 30 and 200 epochs."""
+    return int(np.clip(STEPS // steps, 30, 200)) if isinstance(asked, str) else asked
+
+
 def _train(
     ae: Autoencoder, state: State, rows: Rows, settings: Settings, held_out: Rows | None, observers: Sequence[Observer]
 ) -> None:
     with ExitStack() as stack:
         if ae.verbose:
-            observers = [*observers, stack.enter_context(bar(settings.max_epochs))]
+            observers = [*observers, stack.enter_context(bar())]
         try:
             train(state, rows, settings, held_out, observers)
         finally:

@@ -15,11 +15,50 @@ Array = NDArray[np.floating]
 
 
 def read_rows(estimator: BaseEstimator, X: ArrayLike, reset: bool) -> Array:
-    """Rows as a dense (N, D) array of float32 or float64, checked against the columns seen in fit unless `reset`."""
+    """Rows as a dense (N, D) array of float32 or float64, checked against the columns seen in fit unless `reset`.
+
+    Raises
+    ------
+    DataError
+        Where they are not rows of finite numbers, at least one, as wide as in fit.
+    """
     if isinstance(X, torch.Tensor):
         X = X.detach().cpu().numpy()
-    rows = validate_data(estimator, X, reset=reset, dtype=(np.float64, np.float32), accept_sparse="csr")
-    return rows.toarray() if sparse.issparse(rows) else rows
+    try:
+        rows = validate_data(
+            estimator, X, reset=reset, dtype=(np.float64, np.float32), accept_sparse="csr", ensure_all_finite=False
+        )
+    except ValueError as fault:
+        if str(fault).startswith("The feature names"):  # a list, in words that scikit-learn's users know
+            raise
+        raise _refused(fault) from fault
+    rows = rows.toarray() if sparse.issparse(rows) else rows
+    _check_finite(rows)
+    return rows
+
+
+def _refused(fault: ValueError) -> DataError:
+    """scikit-learn's finding in one line."""
+    what, _, rest = str(fault).partition("\n")
+    hint = "Reshape your data: one row is X.reshape(1, -1), one column X.reshape(-1, 1)" if "Reshape" in rest else ""
+    return DataError(what.removesuffix(":"), where="in X", hint=hint)
+
+
+def _check_finite(X: Array) -> None:
+    with np.errstate(over="ignore", invalid="ignore"):
+        total = X.sum()
+    if np.isfinite(total):  # a sum that overflows costs only the search below
+        return
+    found = np.argwhere(~np.isfinite(X))
+    if len(found):
+        row, column = found[0]
+        kind = "NaN" if np.isnan(X[row, column]) else "infinity"
+        raise DataError(
+            f"Input X contains {kind}",
+            where=f"in row {row}, column {column} of X, counted from 0",
+            expected="finite numbers",
+            hint="drop or impute such rows first",
+        )
 
 
 def read_weights(weight: ArrayLike | None, X: Array) -> Array | None:

@@ -7,6 +7,7 @@ from dataclasses import fields
 from typing import Any, ClassVar, Self
 
 from isthmus._constraints import Constraint, check, check_names
+from isthmus.errors import SettingError
 
 
 class Spec:
@@ -39,7 +40,7 @@ class Spec:
         for key, value in params.items():
             name, _, rest = key.partition("__")
             if rest:
-                getattr(self, name).set_params(**{rest: value})
+                _inner(self, name).set_params(**{rest: value})
             else:
                 setattr(self, name, value)
         return self
@@ -56,3 +57,14 @@ class Spec:
         for part in self.get_params(deep=False).values():
             if isinstance(part, Spec):
                 part.validate()
+
+
+def _inner(owner: Spec, name: str) -> Spec:
+    part = getattr(owner, name)
+    if not isinstance(part, Spec):
+        raise SettingError(
+            f"{name} is {part!r}, which has no parameters",
+            where=f"in {type(owner).__name__}",
+            hint=f"set {name} itself",
+        )
+    return part

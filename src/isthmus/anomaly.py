@@ -17,11 +17,13 @@ from isthmus._constraints import AnyOf, Constraint, Has, Number, OneOf, check, n
 from isthmus._fitting import drop_weightless, split
 from isthmus._inputs import read_rows, read_weights
 from isthmus.estimators import Autoencoder
+from isthmus.inference import batched
 
 Array = NDArray[np.floating]
 CODE_SIZE = 8  # of the default autoencoder, and at most one number fewer than a row has
 EPOCHS = 40
-ALARM_Z = 2.326  # a normal variable exceeds it with probability 1 %
+LEAST_ALARMS = 0.005  # share of the training rows that "auto" flags at least, where there are rows enough
+ALARM_Z, UPPER_QUARTILE_Z = 2.326, 0.6745  # a normal variable exceeds them with probability 1 % and 25 %
 
 
 class AnomalyDetector(OutlierMixin, BaseEstimator):
@@ -38,7 +40,7 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
         Cloned and fitted; None takes an undercomplete one with a code of min(8, D − 1) numbers.
     contamination : "auto" or float in (0, 0.5]
         With a number, that share of the training rows is flagged. With "auto" the offset is calibrated on rows held
-        out from training, so that about 1 % of ordinary rows are flagged.
+        out from training, so that a few in a hundred of ordinary rows are flagged (0.7 to 5 % on made-up tables).
     marginal : float
         Weight m of the distance from the mean; 0 leaves the reconstruction error alone.
     random_state : int, numpy.random.RandomState or None
@@ -96,6 +98,9 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
         `held` numbers the rows that training did not see: errors are judged by them where it is given.
         """
         detector = cls(autoencoder, marginal=marginal)
+        check(cls.__name__, detector.get_params(deep=False), cls.constraints)
+        check_is_fitted(autoencoder, "module_")
+        read_rows(autoencoder, X, reset=False)
         rows = read_rows(detector, X, reset=True)
         detector.autoencoder_ = autoencoder
         detector._calibrate(rows, None, np.arange(len(rows)) if held is None else np.asarray(held))
@@ -109,22 +114,29 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
 
     def _calibrate(self, X: Array, weight: Array | None, held: NDArray[np.intp]) -> None:
         """Learn centre and spread from all rows X, the typical error and the offset from the rows numbered `held`."""
-        scaled = self.autoencoder_.scale(X).astype(np.float64)
+        scaled = self._scaled(X).astype(np.float64)
         self.center_ = np.average(scaled, axis=0, weights=weight)
         spread = np.sqrt(np.average(np.square(scaled - self.center_), axis=0, weights=weight))
-        self.spread_ = np.where(spread > 0, spread, 1.0)
+        self.spread_ = np.where((scaled.min(axis=0) < scaled.max(axis=0)) & (spread > 0), spread, 1.0)
         share = None if weight is None else weight[held]
         errors = np.square(self._residual(X[held])).mean(axis=1)
         self.error_ = float(max(np.average(errors, weights=share), 1e-12))
-        if self.contamination == "auto":
-            self.offset_ = _tail(-self._contributions(X[held]).sum(axis=1), share)
-        else:
-            scores = -self._contributions(X).sum(axis=1)
+        scores = -self._contributions(X).sum(axis=1)
+        if self.contamination != "auto":
             self.offset_ = _quantile(scores, float(self.contamination), weight)
+            return
+        self.offset_ = _tail(scores[held], share)
+        if len(X) * LEAST_ALARMS >= 1:  # rows in clusters have shorter tails than the rule for tails expects
+            self.offset_ = max(self.offset_, _quantile(scores, LEAST_ALARMS, weight))
+
+    def _scaled(self, X: Array) -> Array:
+        # Not through `scale`: X is an array by now, and the autoencoder may have been fitted on named columns.
+        return self.autoencoder_.scaler_.apply(X)
 
     def _residual(self, X: Array) -> Array:
-        ae = self.autoencoder_
-        return (ae.scale(X) - ae.scaler_.apply(ae.reconstruct(X))).astype(np.float64)
+        module, scaled = self.autoencoder_.module_, self._scaled(X)
+        restored = batched(module, lambda x: module.decode(module.encode(x)), scaled)
+        return (scaled - restored).astype(np.float64)
 
     def contributions(self, X: ArrayLike) -> Array:
         """What each column adds to a row's strangeness, (N, D) ≥ 0; a row's sum is minus its score."""
@@ -132,7 +144,7 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
         return self._contributions(read_rows(self, X, reset=False))
 
     def _contributions(self, X: Array) -> Array:
-        far = (self.autoencoder_.scale(X) - self.center_) / self.spread_
+        far = (self._scaled(X) - self.center_) / self.spread_
         return np.square(self._residual(X)) / self.error_ + self.marginal * np.square(far)
 
     def score_samples(self, X: ArrayLike) -> Array:
@@ -155,20 +167,22 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
 
     def calibration(self) -> dict[str, Any]:
         """Settings and what was learned beside the autoencoder, as plain JSON; `restore` reads it back."""
-        learned = {name: saving.plain(getattr(self, name)) for name in _LEARNED}
-        return {"settings": {"contamination": self.contamination, "marginal": self.marginal}, "learned": learned}
+        learned = {name: saving.plain(getattr(self, name)) for name in (*_LEARNED, _NAMES) if hasattr(self, name)}
+        settings = {name: saving.plain(getattr(self, name)) for name in ("contamination", "marginal")}
+        return {"settings": settings, "learned": learned}
 
     @classmethod
     def restore(cls, autoencoder: Autoencoder, saved: dict[str, Any]) -> AnomalyDetector:
         """A detector from what `save` kept, around its autoencoder."""
         detector = cls(clone(autoencoder), **saved["settings"])
-        detector.autoencoder_ = autoencoder
-        detector.n_features_in_ = autoencoder.n_features_in_
-        if hasattr(autoencoder, "feature_names_in_"):
-            detector.feature_names_in_ = autoencoder.feature_names_in_
-        for name in _LEARNED:
-            value = saved["learned"][name]
-            setattr(detector, name, np.asarray(value) if isinstance(value, list) else value)
+        check(cls.__name__, detector.get_params(deep=False), cls.constraints)
+        learned, columns = saved["learned"], autoencoder.n_features_in_
+        detector.autoencoder_, detector.n_features_in_ = autoencoder, columns
+        detector.center_ = np.asarray(learned["center_"], dtype=np.float64).reshape(columns)
+        detector.spread_ = np.asarray(learned["spread_"], dtype=np.float64).reshape(columns)
+        detector.error_, detector.offset_ = float(learned["error_"]), float(learned["offset_"])
+        if _NAMES in learned:
+            detector.feature_names_in_ = np.array(learned[_NAMES], dtype=object)
         return detector
 
     def __sklearn_tags__(self) -> Tags:
@@ -178,21 +192,18 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
 
 
 _LEARNED = ("center_", "spread_", "error_", "offset_")
+_NAMES = "feature_names_in_"
 
 
 def _tail(scores: Array, weight: Array | None) -> float:
-    """The score below which about 1 % of such rows fall.
+    """The score below which a few in a hundred of such rows fall.
 
-    Of the logarithm of minus the score: the median, plus as many robust standard deviations as a normal variable
-    needs. A held-out set is too small for a 1 % percentile, and anomalies among it must not move the offset.
+    A held-out set is too small for a 1 % percentile, and anomalies among it must not move the offset. The cube root
+    of a sum of squares is nearly normal (Wilson & Hilferty 1931), so its median and upper quartile give its tail.
     """
-    logs = np.log(np.maximum(-scores, 1e-300))
-    middle = _median(logs, weight)
-    return -float(np.exp(middle + ALARM_Z * 1.4826 * _median(np.abs(logs - middle), weight)))
-
-
-def _median(values: Array, weight: Array | None) -> float:
-    return float(np.quantile(values, 0.5, weights=weight, method="inverted_cdf"))
+    roots = np.cbrt(-scores)
+    middle, upper = (float(np.quantile(roots, q, weights=weight, method="inverted_cdf")) for q in (0.5, 0.75))
+    return -((middle + ALARM_Z * (upper - middle) / UPPER_QUARTILE_Z) ** 3)
 
 
 def _quantile(values: Array, share: float, weight: Array | None) -> float:

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from isthmus import codes, corruptions, decoders, encoders, foreign, likelihoods
+from isthmus import codes, corruptions, decoders, encoders, foreign, likelihoods, penalties
 from isthmus._spec import Spec
 from isthmus.autoencoder import Composition
 from isthmus.errors import SettingError
@@ -25,6 +25,34 @@ DEFAULTS: Mapping[str, Spec | None] = {
     "likelihood": likelihoods.Gaussian(),
     "penalty": None,
 }
+
+
+FAMILIES = {
+    "encoder": encoders,
+    "decoder": decoders,
+    "code": codes,
+    "corruption": corruptions,
+    "likelihood": likelihoods,
+    "penalty": penalties,
+}
+NOTED = ("epoch", "loss", "reconstruction", "gradient", "gradient_norm", "validation_loss", "learning_rate", "seconds")
+
+
+def check_slot(slot: str, part: Spec) -> None:
+    """Refuse a specification of ours in a slot that is not its own; a user's class may stand anywhere.
+
+    Raises
+    ------
+    SettingError
+        Naming the part and the module that has the right ones.
+    """
+    home, right = type(part).__module__, FAMILIES[slot].__name__
+    if home != right and home in [module.__name__ for module in FAMILIES.values()]:
+        raise SettingError(
+            f"{home.removeprefix('isthmus.')}.{part!r} is no {slot}",
+            where=f"in the slot {slot}",
+            expected=f"one of {right.removeprefix('isthmus.')}",
+        )
 
 
 @dataclass(frozen=True)
@@ -51,8 +79,14 @@ def assemble(blueprint: Blueprint, seed: int, dtype: torch.dtype, device: torch.
         Where the parts do not fit each other.
     """
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+        torch.default_generator.manual_seed(seed)  # not torch.manual_seed, which would reseed every GPU too
         module = _compose(blueprint)
+    if not any(p.requires_grad for p in module.parameters()):
+        raise SettingError(
+            "no part has anything to learn",
+            where="in the slots",
+            expected="at least one parameter that requires a gradient",
+        )
     return module.to(device=device, dtype=dtype)
 
 
@@ -85,7 +119,11 @@ def _code(blueprint: Blueprint) -> codes.Code:
     if isinstance(part, Spec):
         return part.build(blueprint.code_size)
     network = foreign.instance(part, "code", blueprint.code_size)
-    return network if isinstance(network, codes.Code) else foreign.ForeignCode(network, blueprint.code_size)
+    if isinstance(network, codes.Code):
+        return network
+    code = foreign.ForeignCode(network, blueprint.code_size)
+    foreign.check_width(code, "code", code.width, code.size)
+    return code
 
 
 def _encoder(blueprint: Blueprint, inputs: int, outputs: int) -> nn.Module:
@@ -121,7 +159,14 @@ def _penalties(part: Any, parts: Parts) -> dict[str, Term]:
     if part is None:
         return {}
     if isinstance(part, Penalty):
-        return part.terms(parts)
+        terms = part.terms(parts)
+        if taken := sorted(set(terms) & set(NOTED)):
+            raise SettingError(
+                f"a penalty cannot be called {taken[0]!r}",
+                where="in the slot penalty",
+                expected=f"a name other than {', '.join(NOTED)}, which the history uses",
+            )
+        return terms
     return {"penalty": foreign.instance(part, "penalty")}
 
 

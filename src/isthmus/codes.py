@@ -109,7 +109,7 @@ class _TopK(Code):
         return torch.zeros_like(a).scatter_(-1, top, 1.0) * (a > 0)
 
     def forward(self, a: Tensor, context: Tensor | None = None, rng: Generator | None = None) -> Coded:
-        return a * self.kept(a), {}
+        return torch.where(self.kept(a) > 0, a, 0.0), {}
 
     def slope(self, a: Tensor) -> Tensor | None:
         return self.kept(a)

@@ -5,18 +5,24 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.decomposition import PCA
 
+from isthmus._files import atomic_write_text
 from isthmus.data import Dataset
-from isthmus.errors import DataError, SettingError
+from isthmus.errors import DataError, RunError, SettingError
 from isthmus.estimators import Autoencoder
 from isthmus.evidence import Reference, examine_with
+from isthmus.evidence.pictures import code_map
 from isthmus.plain import plain
-from isthmus.runs.examining import scores
+from isthmus.runs.examining import can_draw, scores
+from isthmus.runs.folder import REPORT, is_taken, make_folder, write_json
 from isthmus.runs.settings import build, find_kind, own_arguments
+from isthmus.threads import threads_for
 from isthmus.zoo import KINDS
 
 Array = NDArray[np.floating]
@@ -24,6 +30,7 @@ Tick = Callable[[str], None]  # called with a kind's name when one of its seeds 
 TEST_SHARE = 0.3
 SPLIT_SEED = 20260101  # one for all: seeds vary the weights, never the rows
 SHOWN = 10  # rows drawn beside their reconstructions
+RESULT = "comparison.json"
 MAPPED = 1000  # rows drawn on a map of the code
 
 
@@ -102,18 +109,130 @@ def compare(
     """
     if seeds < 1:
         raise SettingError(f"seeds must be a whole number >= 1; got {seeds}", "in compare")
-    estimators = [estimator(kind, dataset, code_size, 0, settings) for kind in kinds]  # refuses before it trains
+    for kind in kinds:  # refuse before training
+        estimator(kind, dataset, code_size, 0, settings)
     rows = split(dataset)
-    comparison = Comparison({"data": dataset.name, "code_size": code_size, "rows": []}, _pictures(dataset, rows))
+    result = {"data": dataset.name, "code_size": code_size, "n_train": len(rows.train), "n_test": len(rows.test)}
+    comparison = Comparison(result | {"rows": []}, _pictures(dataset, rows))
     for kind in kinds:
-        fitted, seconds = [], []
-        for seed in range(seeds):
-            began = time.perf_counter()
-            fitted.append(estimator(kind, dataset, code_size, seed, settings).fit(rows.train))
-            seconds.append(time.perf_counter() - began)
-            tick(kind)
-        _note(comparison, kind, fitted, seconds, rows)
-    _note_pca(comparison, fitted[0], code_size, seeds, rows)
-    comparison.result |= {"n_train": len(rows.train), "n_test": len(rows.test)}
-    del estimators
+        untrained = [estimator(kind, dataset, code_size, seed, settings) for seed in range(seeds)]
+        trials = [_trial(ae, rows, tick, kind) for ae in untrained]
+        _note(comparison, kind, trials)
+        _draw(comparison, kind, trials, rows)
+    baseline = [_pca_trial(trials[0].ae, code_size, seed, rows) for seed in range(seeds)]
+    _note(comparison, "pca", baseline)
+    comparison.pictures["reconstructions"]["pca"] = baseline[0].shown
     return comparison
+
+
+def estimator(
+    kind: str, dataset: Dataset, code_size: int, seed: int, settings: Mapping[str, Any] | None = None
+) -> Autoencoder:
+    """A kind as it enters a comparison: equal code size, and no more units kept by a TopK than there are."""
+    given = dict(settings or {})
+    own = own_arguments(find_kind(kind))
+    if "k" in own and "k" not in given:
+        given["k"] = min(own["k"], max(1, code_size))
+    return build(kind, code_size, given, seed, dataset.input_shape)
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One training: `mse` in input units and `r2` in scaled ones, both on test rows, and rows as it restores them."""
+
+    ae: Autoencoder
+    mse: float
+    r2: float
+    seconds: float
+    shown: Array
+
+
+def _trial(ae: Autoencoder, rows: Split, tick: Tick, kind: str) -> Trial:
+    began = time.perf_counter()
+    ae.fit(rows.train)
+    seconds = time.perf_counter() - began
+    tick(kind)
+    return Trial(ae, **scores(ae, rows.test), seconds=seconds, shown=ae.reconstruct(rows.test[:SHOWN]))
+
+
+def _pca_trial(ae: Autoencoder, code_size: int, seed: int, rows: Split) -> Trial:
+    """PCA of equal size on the same training rows, in the space that `ae` sees."""
+    train, test = ae.scale(rows.train), ae.scale(rows.test)
+    began = time.perf_counter()
+    pca = PCA(min(code_size, *train.shape), random_state=seed).fit(train)
+    seconds = time.perf_counter() - began
+    restored = pca.inverse_transform(pca.transform(test))
+    spread = float(np.square(test - ae.mean_).sum())
+    r2 = 1 - float(np.square(test - restored).sum()) / spread if spread > 0 else 0.0
+    rows_back = ae.unscale(restored)
+    mse = float(np.mean(np.square(rows.test.astype(np.float64) - rows_back)))
+    return Trial(ae, mse, r2, seconds, rows_back[:SHOWN])
+
+
+def _note(comparison: Comparison, kind: str, trials: Sequence[Trial]) -> None:
+    columns = {name: _spread([getattr(trial, name) for trial in trials]) for name in ("mse", "r2", "seconds")}
+    comparison.result["rows"].append({"kind": kind, "seeds": len(trials), **columns})
+
+
+def _spread(values: Sequence[float]) -> dict[str, float]:
+    """Mean and sample standard deviation; a single value has a deviation of 0."""
+    return {"mean": float(np.mean(values)), "sd": float(np.std(values, ddof=1)) if len(values) > 1 else 0.0}
+
+
+def _pictures(dataset: Dataset, rows: Split) -> dict[str, Any]:
+    labels = rows.test_labels
+    return {
+        "originals": rows.test[:SHOWN],
+        "input_shape": dataset.input_shape,
+        "feature_names": dataset.feature_names,
+        "map_labels": None if labels is None else labels[:MAPPED],
+        "reconstructions": {},
+        "maps": {},
+        "histories": {},
+        "verdicts": {},
+    }
+
+
+def _draw(comparison: Comparison, kind: str, trials: Sequence[Trial], rows: Split) -> None:
+    """Rows, map and verdicts of the first seed's model; the losses of all."""
+    ae, pictures = trials[0].ae, comparison.pictures
+    pictures["reconstructions"][kind] = trials[0].shown
+    pictures["maps"][kind] = code_map(ae.transform(rows.test[:MAPPED]))
+    pictures["histories"][kind] = [trial.ae.history_ for trial in trials]
+    with threads_for(rows.test.size):
+        evidence = examine_with(ae, Reference.of(ae, rows.train), rows.test, rows.test_labels)
+    pictures["verdicts"][kind] = plain(evidence.to_dict())["verdicts"]
+
+
+def prepare(out: Path, overwrite: bool) -> None:
+    """Make the folder for a report, before the work.
+
+    Raises
+    ------
+    RunError
+        Where it cannot be written to, or holds something else already.
+    """
+    if is_taken(out) and not (overwrite and (out / RESULT).is_file()):
+        ours = (out / RESULT).is_file()
+        raise RunError(
+            "already a comparison" if ours else "not a comparison, and not empty",
+            f"at {out}",
+            "a new or an empty folder",
+            "replace it with --overwrite, or choose another --out" if ours else "choose another --out",
+        )
+    make_folder(out)
+
+
+def write_report(comparison: Comparison, out: Path) -> str | None:
+    """Write comparison.json and report.html; None for the latter where the packages that draw it are missing."""
+    from isthmus.report import compare_page
+
+    result = comparison.result
+    if not can_draw():
+        write_json(out / RESULT, result)
+        return None
+    title = f"Autoencoders of {result['data']}, code size {result['code_size']}"
+    page = compare_page(result, comparison.pictures, title)
+    atomic_write_text(out / REPORT, page)
+    write_json(out / RESULT, result)
+    return str(out / REPORT)

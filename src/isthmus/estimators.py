@@ -23,7 +23,9 @@ from isthmus._constraints import (
     Has,
     Number,
     OneOf,
+    Text,
     check,
+    check_names,
     count,
     non_negative,
     optional,
@@ -32,7 +34,7 @@ from isthmus._constraints import (
 )
 from isthmus._inputs import read_rows, read_weights
 from isthmus._spec import Spec
-from isthmus.assembly import SLOTS
+from isthmus.assembly import SLOTS, check_slot
 from isthmus.autoencoder import Composition
 from isthmus.errors import DataError, SettingError
 from isthmus.inference import batched
@@ -44,7 +46,8 @@ Part = Any  # a specification, a torch.nn.Module, or a callable that returns one
 
 
 def _part(noun: str) -> Constraint:
-    return optional(Has("build", f"a specification such as {noun}, a torch.nn.Module, or a callable that returns one"))
+    words = f"a specification such as {noun}, a torch.nn.Module, or a callable that returns one"
+    return optional(Has("build", words, or_callable=True))
 
 
 class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
@@ -65,7 +68,8 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
     input_shape : tuple of int, optional
         The shape of a row, (channels, height, width) for images. Rows enter and leave flat.
     max_epochs, batch_size, learning_rate, weight_decay, schedule, clip_norm
-        Training: `batch_size` "auto" is the power of two nearest to a twentieth of the rows, within 16 and 512;
+        Training: `max_epochs` "auto" makes about 6,000 steps, within 30 and 200 epochs; `batch_size` "auto" is the
+        power of two nearest to a twentieth of the rows, within 16 and 512, None takes all rows at once;
         `schedule` "cosine" lets the rate fall to a hundredth, "constant" keeps it; `clip_norm` bounds the gradient.
     validation_fraction : float
         Share of rows held out to watch the loss, where that leaves at least 10 of them; else the training loss is
@@ -105,7 +109,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         "penalty": _part("penalties.Contraction(0.1)"),
         "scaling": OneOf(("auto", *HOW)),
         "input_shape": optional(Each(count(), least=1)),
-        "max_epochs": count(),
+        "max_epochs": AnyOf((OneOf(("auto",)), count())),
         "batch_size": AnyOf((OneOf(("auto", None)), count())),
         "learning_rate": positive(),
         "weight_decay": non_negative(),
@@ -117,8 +121,9 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         "random_state": optional(
             AnyOf((Has("randint", "a numpy.random.RandomState"), Number(0, 2**63 - 1, whole=True)))
         ),
+        "device": Text("'auto' or a device's name such as 'cpu'"),
         "dtype": OneOf((None, "float32", "float64", torch.float32, torch.float64)),
-        "verbose": Number(0, whole=True),
+        "verbose": AnyOf((Flag(), Number(0, whole=True))),
     }
 
     def __init__(  # noqa: PLR0913  # the flat face that scikit-learn's users expect
@@ -133,7 +138,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         *,
         scaling: str | None = "auto",
         input_shape: tuple[int, ...] | None = None,
-        max_epochs: int = 100,
+        max_epochs: int | str = "auto",
         batch_size: int | str | None = "auto",
         learning_rate: float = 2e-3,
         weight_decay: float = 0.0,
@@ -175,6 +180,26 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
     def slots(self) -> dict[str, Part]:
         return {name: getattr(self, name) for name in SLOTS}
 
+    def set_params(self, **params: Any) -> Self:
+        """Set parameters by name, those of a part as `penalty__strength`.
+
+        Raises
+        ------
+        SettingError
+            Where there is no such parameter, with the nearest name.
+        """
+        own = self.get_params(deep=False) | params
+        check_names(type(self).__name__, (key.partition("__")[0] for key in params), self.get_params(deep=False))
+        for key in params:
+            name, nested, _ = key.partition("__")
+            if nested and not hasattr(own[name], "set_params"):
+                raise SettingError(
+                    f"{key} cannot be set: {name} is {own[name]!r}",
+                    where=f"in {type(self).__name__}",
+                    expected="a specification, which has parameters of its own",
+                )
+        return super().set_params(**params)
+
     def validate(self) -> None:
         """Check every setting, those of the parts included.
 
@@ -186,8 +211,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         check(type(self).__name__, self.get_params(deep=False), self.constraints)
         for name, part in self.slots().items():
             if isinstance(part, Spec):
-                if not callable(getattr(part, "build", None)):
-                    raise SettingError(f"{part!r} cannot be built", where=f"in the slot {name}")
+                check_slot(name, part)
                 part.validate()
 
     def fit(
@@ -280,6 +304,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         SettingError
             Where the code has no prior.
         """
+        check("sample", {"n_samples": n_samples}, {"n_samples": count()})
         return self.unscale(fitting.sample(self._module(), n_samples, random_state))
 
     def jacobian(self, X: ArrayLike) -> Array:

@@ -31,7 +31,7 @@ def instance(part: Any, slot: str, *sizes: int) -> nn.Module:
     """
     if isinstance(part, nn.Module):
         return copy.deepcopy(part)
-    module = part(*sizes[: _arity(part, len(sizes))])
+    module = part(*sizes[: _arity(part, slot, len(sizes))])
     if not isinstance(module, nn.Module):
         raise SettingError(
             f"{slot} returned {type(module).__name__}", where=f"in the slot {slot}", expected="a torch.nn.Module"
@@ -39,10 +39,19 @@ def instance(part: Any, slot: str, *sizes: int) -> nn.Module:
     return module
 
 
-def _arity(part: Callable[..., nn.Module], most: int) -> int:
-    positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    needed = [p for p in inspect.signature(part).parameters.values() if p.kind in positional and p.default is p.empty]
-    return min(len(needed), most)
+def _arity(part: Callable[..., nn.Module], slot: str, most: int) -> int:
+    """How many sizes a callable asks for: all for `*sizes`, else its arguments without a default."""
+    parameters = [p for p in inspect.signature(part).parameters.values() if p.default is p.empty]
+    if any(p.kind is p.VAR_POSITIONAL for p in parameters):
+        return most
+    needed = [p.name for p in parameters if p.kind is not p.VAR_KEYWORD]
+    if len(needed) > most or any(p.kind is p.KEYWORD_ONLY for p in parameters):
+        raise SettingError(
+            f"the {slot} asks for {', '.join(needed)}",
+            where=f"in the slot {slot}",
+            expected=f"a callable of at most {most} arguments by position",
+        )
+    return len(needed)
 
 
 class ForeignEncoder(nn.Module):
@@ -101,8 +110,9 @@ def check_width(module: nn.Module, slot: str, inputs: int, outputs: int) -> None
     like = next(module.parameters(), torch.zeros(0))
     try:
         with torch.no_grad():
-            got = prod(module(torch.zeros(2, inputs, dtype=like.dtype, device=like.device)).shape[1:])
-    except (RuntimeError, ValueError, IndexError) as fault:
+            out = module(torch.zeros(2, inputs, dtype=like.dtype, device=like.device))
+            got = prod((out[0] if isinstance(out, tuple) else out).shape[1:])
+    except (RuntimeError, ValueError, IndexError, TypeError) as fault:
         raise SettingError(
             f"the {slot} cannot read rows of {inputs} numbers ({str(fault).splitlines()[0]})",
             where=f"in the slot {slot}",

@@ -23,7 +23,7 @@ def batched(
     size = max(1, BATCH_NUMBERS // max(1, X.shape[1] * width_hint))
     results = []
     with torch.no_grad():
-        for start in range(0, len(X), size):
-            rows = torch.as_tensor(np.ascontiguousarray(X[start : start + size])).to(like.device, like.dtype)
+        for start in range(0, max(len(X), 1), size):
+            rows = torch.as_tensor(np.require(X[start : start + size], requirements=("C", "W"))).to(like.device, like.dtype)
             results.append(function(rows).detach().cpu().numpy().astype(X.dtype, copy=False))
     return results[0] if len(results) == 1 else np.concatenate(results)

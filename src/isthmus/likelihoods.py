@@ -112,7 +112,7 @@ class _Laplace(Likelihood):
         return (x - theta).abs() / self.scale + math.log(2 * self.scale)
 
     def sample(self, theta: Tensor, rng: Generator) -> Tensor:
-        centred = _uniform(theta, rng) - 0.5
+        centred = _uniform(theta, rng).clamp_min(torch.finfo(theta.dtype).eps) - 0.5
         return theta - self.scale * centred.sign() * torch.log1p(-2 * centred.abs())
 
 

@@ -18,6 +18,8 @@ from isthmus.estimators import Autoencoder
 from isthmus.scaling import Scaler
 
 Config = dict[str, Any]
+# what damaged or foreign values run into
+FAULTS = (LookupError, TypeError, AttributeError, RuntimeError, ValueError, OverflowError)
 MODULES = {
     module.__name__.rpartition(".")[2]: module
     for module in (codes, corruptions, decoders, encoders, likelihoods, penalties)
@@ -60,14 +62,20 @@ def load_autoencoder(folder: Path, config: dict[str, Any], parts: dict[str, Any]
     saved = saving.read_tensors(folder / "model.safetensors")
     try:
         ae = Autoencoder(**{name: decode(value, name, parts) for name, value in config["params"].items()})
+        ae.validate()
         _learned(ae, config, saved, parts)
-    except (KeyError, TypeError, AttributeError, RuntimeError) as fault:
-        raise RunError(
-            f"config.json and model.safetensors do not fit ({str(fault).splitlines()[0]})",
-            where=str(folder),
-            hint="train again",
-        ) from fault
+    except SettingError:
+        raise
+    except FAULTS as fault:
+        raise _misfit(folder, fault) from fault
     return ae
+
+
+def _misfit(folder: Path, fault: Exception) -> RunError:
+    reason = next(iter(str(fault).splitlines()), type(fault).__name__)
+    return RunError(
+        f"config.json and model.safetensors do not fit ({reason})", where=f"in {folder}", hint="train again"
+    )
 
 
 def _learned(ae: Autoencoder, config: dict[str, Any], saved: dict[str, torch.Tensor], parts: dict[str, Any]) -> None:
@@ -77,10 +85,15 @@ def _learned(ae: Autoencoder, config: dict[str, Any], saved: dict[str, torch.Ten
     ae.blueprint_ = Blueprint(slots, built["code_size"], tuple(built["input_shape"]), low, high)
     ae.scaler_ = Scaler(saved["scaler.shift"].numpy(), saved["scaler.scale"].numpy())
     ae.mean_ = saved["mean"].numpy()
-    for name, value in config["learned"].items():
+    if {a.shape for a in (low, high, ae.mean_, ae.scaler_.shift, ae.scaler_.scale)} != {(len(low),)}:
+        raise ValueError("the columns' statistics have different widths")
+    for name in set(config["learned"]) & set(saving.LEARNED):
+        value = config["learned"][name]
         setattr(ae, name, np.array(value, dtype=object) if name == "feature_names_in_" else value)
+    if ae.n_features_in_ != len(low):
+        raise ValueError(f"n_features_in_ is {ae.n_features_in_!r} for {len(low)} columns")
     weights = {name.removeprefix("module."): t for name, t in saved.items() if name.startswith("module.")}
-    dtype = next(t.dtype for t in weights.values() if t.is_floating_point())
+    dtype = {t.dtype for t in weights.values() if t.is_floating_point()}.pop()
     module = assemble(ae.blueprint_, ae.seed_, dtype, torch.device("cpu")).eval()
     module.load_state_dict(weights)
     ae.module_ = module
@@ -89,7 +102,10 @@ def _learned(ae: Autoencoder, config: dict[str, Any], saved: dict[str, torch.Ten
 def load_detector(folder: Path, config: Config, parts: dict[str, Any]) -> AnomalyDetector:
     """Rebuild a fitted detector around its autoencoder."""
     inner = load_autoencoder(folder, config, parts)
-    return AnomalyDetector.restore(inner, config["detector"])
+    try:
+        return AnomalyDetector.restore(inner, config["detector"])
+    except FAULTS as fault:
+        raise _misfit(folder, fault) from fault
 
 
 def decode(value: Any, slot: str, parts: dict[str, Any]) -> Any:

@@ -199,6 +199,12 @@ class Sum(Penalty):
 
     def validate(self) -> None:
         check("Sum", self.__dict__, dict.fromkeys(self.__dict__, _IsPenalty()))
+        if wrong := [name for name in self.__dict__ if "__" in name or hasattr(Sum, name)]:
+            raise SettingError(
+                f"a penalty cannot be called {wrong[0]!r}",
+                where="in Sum",
+                expected="a name without '__' that no method has",
+            )
         super().validate()
 
     def terms(self, parts: Parts) -> dict[str, Term]:

@@ -35,7 +35,12 @@ LEARNED = (
 
 def save_autoencoder(ae: Autoencoder, folder: Path, extra: dict[str, Any] | None = None) -> None:
     """Write the two files, each beside and then renamed. `extra` goes into the configuration as it is."""
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as fault:
+        raise RunError(
+            f"cannot make the folder ({fault.strerror})", where=f"at {folder}", hint="choose another one"
+        ) from fault
     config = {"format": FORMAT, "estimator": "Autoencoder", **describe(ae), **(extra or {})}
     with atomic(folder / "model.safetensors") as beside:
         beside.write_bytes(save(tensors(ae)))
@@ -52,7 +57,7 @@ def describe(ae: Autoencoder) -> dict[str, Any]:
 
 
 def tensors(ae: Autoencoder) -> dict[str, torch.Tensor]:
-    named = {f"module.{name}": t.detach().cpu().contiguous() for name, t in ae.module_.state_dict().items()}
+    named = {f"module.{name}": t.detach().cpu().clone() for name, t in ae.module_.state_dict().items()}
     arrays = {"scaler.shift": ae.scaler_.shift, "scaler.scale": ae.scaler_.scale, "mean": ae.mean_}
     arrays |= {"low": ae.blueprint_.low, "high": ae.blueprint_.high}
     return named | {name: torch.as_tensor(np.ascontiguousarray(array)) for name, array in arrays.items()}
@@ -73,7 +78,7 @@ def read_config(folder: Path) -> dict[str, Any]:
         raise RunError(
             "no config.json", where=str(folder), expected="a folder that `save` or `isthmus train` wrote"
         ) from fault
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as fault:
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError, RecursionError) as fault:
         raise RunError(f"config.json cannot be read ({fault})", where=str(folder), hint="train again") from fault
     if not isinstance(config, dict) or config.get("format") != FORMAT or "params" not in config:
         raise RunError("config.json is not of this program", where=str(folder), expected=f"format {FORMAT}")
@@ -112,6 +117,8 @@ def plain(value: Any) -> Any:
     """NumPy values as plain Python ones."""
     if isinstance(value, np.ndarray):
         return value.tolist()
+    if isinstance(value, list | tuple):
+        return [plain(inner) for inner in value]
     if isinstance(value, np.generic):
         return value.item()
     if isinstance(value, np.random.RandomState):

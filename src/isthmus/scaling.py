@@ -41,11 +41,18 @@ def fit_scaler(X: Array, how: str | None, weight: Array | None = None) -> Scaler
     if how == "minmax":
         low = rows.min(axis=0).astype(np.float64)
         return Scaler(low, _or_one(rows.max(axis=0) - low, low))
-    mean = np.average(X, axis=0, weights=weight).astype(np.float64)
-    variance = _variance(X, mean, weight)
+    mean = _mean(X, weight)
+    variance = np.where(rows.min(axis=0) == rows.max(axis=0), 0, _variance(X, mean, weight))
     if how == "global":
-        return Scaler(mean, np.full(columns, _or_one(np.sqrt(variance.mean(keepdims=True)), mean)[0]))
+        size = np.abs(mean).max(keepdims=True)
+        return Scaler(mean, np.full(columns, _or_one(np.sqrt(variance.mean(keepdims=True)), size)[0]))
     return Scaler(mean, _or_one(np.sqrt(variance), mean))
+
+
+def _mean(X: Array, weight: Array | None) -> Array:
+    if weight is None:
+        return np.asarray(X.mean(axis=0, dtype=np.float64))
+    return weight.astype(np.float64) @ X / weight.sum()
 
 
 def _variance(X: Array, mean: Array, weight: Array | None) -> Array:
@@ -59,8 +66,8 @@ def _variance(X: Array, mean: Array, weight: Array | None) -> Array:
 
 
 def _or_one(scale: Array, size: Array) -> Array:
-    """Scales that are no more than rounding of the column's size become 1."""
-    rounding = 10 * np.finfo(np.float64).eps * np.maximum(np.abs(size).max(initial=0.0), 1e-300)
+    """Scales that are no more than rounding of their own column's size become 1."""
+    rounding = 10 * np.finfo(np.float64).eps * np.maximum(np.abs(size), 1e-300)
     return np.where(scale > rounding, scale, 1.0)
 
 

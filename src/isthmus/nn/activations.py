@@ -33,7 +33,7 @@ ACTIVATIONS: dict[str, Activation] = {
     "sigmoid": Activation(torch.sigmoid, lambda a, z: z * (1 - z)),
     "tanh": Activation(torch.tanh, lambda a, z: 1 - z * z),
     "relu": Activation(F.relu, lambda a, z: (a > 0).to(a.dtype), rectified=True),
-    "leaky_relu": Activation(_leaky, lambda a, z: torch.where(a > 0, 1.0, 0.01).to(a.dtype), rectified=True),
+    "leaky_relu": Activation(_leaky, lambda a, z: torch.where(a > 0, torch.ones_like(a), 0.01), rectified=True),
     "elu": Activation(F.elu, lambda a, z: torch.where(a > 0, torch.ones_like(a), z + 1), rectified=True),
     "softplus": Activation(F.softplus, lambda a, z: torch.sigmoid(a), rectified=True),
     "silu": Activation(F.silu, _silu_slope, rectified=True),

@@ -11,7 +11,6 @@ from safetensors.torch import save
 from torch import Tensor
 
 from isthmus._files import atomic
-from isthmus._files import atomic
 from isthmus.errors import RunError
 from isthmus.training.state import State
 
@@ -26,7 +25,8 @@ def write_checkpoint(path: Path, state: State) -> None:
     tensors |= {f"optimiser.{i}.{k}": v for i, s in _slots(state).items() for k, v in s.items()}
     meta = {name: getattr(state, name) for name in KEPT}
     with atomic(path) as beside:
-        save_file({k: v.contiguous() for k, v in tensors.items()}, beside, metadata={"isthmus": json.dumps(meta)})
+        # as bytes, so that a full disk is an OSError and not an error of the format
+        beside.write_bytes(save({k: v.clone() for k, v in tensors.items()}, metadata={"isthmus": json.dumps(meta)}))
 
 
 def read_checkpoint(path: Path, state: State) -> None:
@@ -41,6 +41,7 @@ def read_checkpoint(path: Path, state: State) -> None:
         with safe_open(path, framework="pt") as file:
             meta = json.loads(file.metadata()["isthmus"])
             saved = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # not a dict
+        kept = {name: meta[name] for name in KEPT}
         _restore(state, saved)
     except (SafetensorError, OSError, KeyError, TypeError, ValueError, RuntimeError) as fault:
         raise RunError(
@@ -49,8 +50,8 @@ def read_checkpoint(path: Path, state: State) -> None:
             expected="a checkpoint of the same model",
             hint="start again with --overwrite",
         ) from fault
-    for name in KEPT:
-        setattr(state, name, meta[name])
+    for name, value in kept.items():
+        setattr(state, name, value)
 
 
 def _slots(state: State) -> dict[int, dict[str, Tensor]]:
@@ -61,6 +62,7 @@ def _restore(state: State, saved: dict[str, Tensor]) -> None:
     names = list(state.module.state_dict())
     state.module.load_state_dict({name: saved[f"module.{name}"] for name in names})
     state.good.take()
+    state.latest.take()
     with torch.no_grad():
         for name, kept in zip(names, state.best_weights.tensors(), strict=True):
             kept.copy_(saved[f"best.{name}"])

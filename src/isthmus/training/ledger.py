@@ -46,6 +46,6 @@ class Ledger:
         raise DivergenceError(
             f"{term} is not finite",
             where=f"in epoch {epoch + 1}",
-            expected="a finite number; the weights of the epoch before are kept",
+            expected="a finite number; the last good weights are kept",
             hint=CAUSES.get(name, f"lower the strength of {name!r} or learning_rate"),
         )

@@ -11,6 +11,7 @@ import torch
 from torch import Generator, Tensor
 
 from isthmus.errors import DivergenceError
+from isthmus.threads import threads_for
 from isthmus.training.ledger import Ledger
 from isthmus.training.rows import Rows
 from isthmus.training.state import Settings, State
@@ -35,10 +36,10 @@ def train(
     Raises
     ------
     DivergenceError
-        Where a loss or a gradient is not finite; the module then has the weights of the last finite epoch.
+        Where a loss or a gradient is not finite; the module then has the last weights known to give finite ones.
     """
     rng = torch.Generator(device=rows.x.device)
-    with own_randomness(rows.x.device):
+    with own_randomness(rows.x.device), threads_for(_work(state, rows, settings)):
         while state.epoch < settings.max_epochs and not state.stopped:
             began = time.perf_counter()
             rate = settings.rate(state.epoch)
@@ -51,10 +52,12 @@ def train(
             except DivergenceError:
                 state.good.restore()
                 raise
-            state.good.take()
-            row = {"epoch": state.epoch + 1, "loss": sum(losses.values()) - losses["gradient"]} | losses | held
+            state.keep()
+            norm = losses.pop("gradient")
+            row = {"epoch": state.epoch + 1, "loss": sum(losses.values())} | losses | held
             state.watch(row.get("validation_loss", row["loss"]))
-            state.history.append(row | {"learning_rate": rate, "seconds": time.perf_counter() - began})
+            row |= {"learning_rate": rate, "gradient_norm": norm, "seconds": time.perf_counter() - began}
+            state.history.append(row)
             spent = state.patience_spent(settings)
             state.epoch += 1
             if spent:
@@ -67,6 +70,11 @@ def train(
         state.best_weights.restore()
     state.module.eval()
     return state
+
+
+def _work(state: State, rows: Rows, settings: Settings) -> int:
+    """Multiply-adds of a step, about."""
+    return min(settings.batch_size, len(rows)) * sum(p.numel() for p in state.module.parameters())
 
 
 def _epoch(state: State, rows: Rows, settings: Settings, rng: Generator) -> dict[str, float]:
@@ -110,7 +118,11 @@ def reseed(rng: Generator, seed: int, epoch: int) -> None:
     """Randomness as a function of seed and epoch, so that a resumed run draws what an unbroken one would have."""
     mixed = (seed * 0x9E3779B97F4A7C15 + (epoch + 2) * 0xBF58476D1CE4E5B9) % 2**63
     rng.manual_seed(mixed)
-    torch.manual_seed(mixed)  # a user's own layers (dropout) draw from the global generator, which is put back
+    # A user's own layers (dropout) draw from the device's global generator, which is put back.
+    torch.default_generator.manual_seed(mixed)
+    if rng.device.type == "cuda":
+        with torch.cuda.device(rng.device):
+            torch.cuda.manual_seed(mixed)
 
 
 @contextmanager

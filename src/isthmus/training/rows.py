@@ -30,6 +30,6 @@ class Rows:
         if batch_size >= len(self):
             return [torch.arange(len(self), device=self.x.device)]
         batches = list(torch.randperm(len(self), generator=rng, device=self.x.device).split(batch_size))
-        if len(batches[-1]) == 1:
+        if len(batches[-1]) == 1 < batch_size:
             batches[-2:] = [torch.cat(batches[-2:])]
         return batches

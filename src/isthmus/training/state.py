@@ -34,18 +34,24 @@ class Settings:
 
 
 class Snapshot:
-    """A copy of a module's parameters and buffers in memory made once."""
+    """A copy of a module's parameters and buffers in memory made once.
+
+    The module is asked for its tensors each time: views of them would not survive a pickle or a deep copy.
+    """
 
     def __init__(self, module: nn.Module) -> None:
-        self._live = [t.detach() for t in module.state_dict(keep_vars=True).values()]
-        self._kept = [t.clone() for t in self._live]
+        self._module = module
+        self._kept = [t.clone() for t in self._live()]
+
+    def _live(self) -> list[Tensor]:
+        return [t.detach() for t in self._module.state_dict(keep_vars=True).values()]
 
     def take(self) -> None:
-        for kept, live in zip(self._kept, self._live, strict=True):
+        for kept, live in zip(self._kept, self._live(), strict=True):
             kept.copy_(live)
 
     def restore(self) -> None:
-        for kept, live in zip(self._kept, self._live, strict=True):
+        for kept, live in zip(self._kept, self._live(), strict=True):
             live.copy_(kept)
 
     def tensors(self) -> list[Tensor]:
@@ -54,12 +60,17 @@ class Snapshot:
 
 @dataclass
 class State:
-    """What continuing needs: `epoch` is the next one; `best` the lowest watched loss, reached at `best_epoch`."""
+    """What continuing needs: `epoch` is the next one; `best` the lowest watched loss, reached at `best_epoch`.
+
+    `good` are weights that gave a finite loss and gradient; `latest` are newer ones, not tried yet.
+    """
 
     module: nn.Module
     optimiser: torch.optim.Optimizer
     good: Snapshot
+    latest: Snapshot
     best_weights: Snapshot
+    planned: int  # epochs at most
     epoch: int = 0
     best: float = math.inf
     best_epoch: int = -1
@@ -76,7 +87,13 @@ class State:
             {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
         ]
         optimiser = torch.optim.AdamW([g for g in groups if g["params"]], lr=settings.learning_rate, fused=True)
-        return cls(module, optimiser, Snapshot(module), Snapshot(module))
+        good, latest, best = (Snapshot(module) for _ in range(3))
+        return cls(module, optimiser, good, latest, best, settings.max_epochs)
+
+    def keep(self) -> None:
+        """After a finite epoch: the weights it began with are good, those it ended with are yet to be tried."""
+        self.good, self.latest = self.latest, self.good
+        self.latest.take()
 
     def watch(self, loss: float) -> None:
         """Note an epoch's watched loss, and keep the weights where it is the best so far."""

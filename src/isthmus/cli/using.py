@@ -1,0 +1,101 @@
+"""Verbs that use a run: encode, decode, reconstruct, sample, anomalies."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from isthmus.cli.faults import DONE
+from isthmus.cli.looking import DataArgument, RunArgument
+from isthmus.cli.output import JsonFlag, Result, emit, grid
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+CODES = "Codes, as encode wrote them."
+
+
+def _output(suffixes: str) -> typer.models.OptionInfo:
+    return typer.Option("-o", "--output", help=f"The file to write: {suffixes}.", show_default=False)
+
+
+Table = Annotated[Path, _output(".npy .parquet .csv")]
+Rows = Annotated[Path, _output(".npy .parquet .csv, or .png for images")]
+
+
+def encode(run: RunArgument, data: DataArgument, output: Table, as_json: JsonFlag = False) -> int:
+    """Write the code of each row.
+
+    The columns are code0, code1, …
+
+    Example: isthmus encode runs/a digits -o codes.parquet
+    """
+    from isthmus import runs
+
+    emit(runs.encode(runs.open_run(run), data, output), as_json, _written)
+    return DONE
+
+
+def decode(
+    run: RunArgument,
+    codes: Annotated[str, typer.Argument(metavar="CODES", help=CODES)],
+    output: Rows,
+    as_json: JsonFlag = False,
+) -> int:
+    """Write rows in input units from codes.
+
+    Example: isthmus decode runs/a codes.parquet -o x.npy
+    """
+    from isthmus import runs
+
+    emit(runs.decode(runs.open_run(run), codes, output), as_json, _written)
+    return DONE
+
+
+def reconstruct(run: RunArgument, data: DataArgument, output: Rows, as_json: JsonFlag = False) -> int:
+    """Write each row encoded and decoded, in input units.
+
+    Example: isthmus reconstruct runs/a digits -o digits.png
+    """
+    from isthmus import runs
+
+    emit(runs.reconstruct(runs.open_run(run), data, output), as_json, _written)
+    return DONE
+
+
+def sample(
+    run: RunArgument,
+    output: Rows,
+    n: Annotated[int, typer.Option("-n", help="How many rows.")] = 64,
+    seed: Annotated[int, typer.Option(help="Decides the codes that are drawn.")] = 0,
+    as_json: JsonFlag = False,
+) -> int:
+    """Write rows generated from the prior.
+
+    The code must have one: the kind variational has.
+
+    Example: isthmus sample runs/v -n 64 -o samples.png
+    """
+    from isthmus import runs
+
+    emit(runs.sample(runs.open_run(run), n, seed, output), as_json, _written)
+    return DONE
+
+
+def anomalies(run: RunArgument, data: DataArgument, output: Table, as_json: JsonFlag = False) -> int:
+    """Write how strange each row is.
+
+    A score a row (the lower the stranger), whether it is flagged, and the columns that weigh most.
+
+    Example: isthmus anomalies runs/a new.csv -o scores.parquet
+    """
+    from isthmus import runs
+
+    emit(runs.anomalies(runs.open_run(run), data, output), as_json, _written)
+    return DONE
+
+
+def _written(result: Result) -> RenderableType:
+    return grid(list(result.items()))

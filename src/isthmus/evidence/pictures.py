@@ -1,0 +1,48 @@
+"""Arrays that a report draws."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from isthmus.evidence.geometry import jacobian_spectra
+from isthmus.evidence.reference import subset
+from isthmus.evidence.structure import variances
+from isthmus.evidence.subject import Subject
+
+Array = NDArray[np.floating]
+SHOWN = 16
+
+
+def pictures(subject: Subject) -> dict[str, object]:
+    """Rows in input units beside their reconstructions, the code's map, its spectra, units and the history."""
+    ae, rows, some = subject.ae, subset(len(subject.x), SHOWN), subject.some
+    z = subject.z[some]
+    return {
+        "originals": ae.unscale(subject.x[rows]),
+        "reconstructions": ae.unscale(subject.x_hat[rows]),
+        "pca_reconstructions": _pca(subject, rows),
+        "map": code_map(z),
+        "map_labels": None if subject.y is None else subject.y[some],
+        "spectrum": jacobian_spectra(subject).mean(axis=0),
+        "code_spectrum": variances(z),
+        "unit_std": z.std(axis=0),
+        "unit_mean": z.mean(axis=0),
+        "input_shape": None if ae.input_shape is None else tuple(ae.input_shape),
+        "history": list(getattr(ae, "history_", [])),
+    }
+
+
+def code_map(z: Array) -> Array:
+    """Codes, (n, K), on their first two principal axes, (n, 2); a code of one number lies on a line."""
+    centred = np.nan_to_num(z.astype(np.float64) - z.mean(axis=0))
+    axes = np.linalg.eigh(centred.T @ centred)[1][:, ::-1][:, :2]  # (K, ≤ 2)
+    places = centred @ axes
+    return places if places.shape[1] == 2 else np.column_stack([places, np.zeros(len(places))])
+
+
+def _pca(subject: Subject, rows: NDArray[np.intp]) -> Array | None:
+    if subject.reference is None:
+        return None
+    size = min(subject.spent, len(subject.reference.components))
+    return subject.ae.unscale(subject.reference.pca(subject.x[rows], size).astype(subject.x.dtype))

@@ -1,0 +1,68 @@
+"""An experiment of the lab: a claim, how it is measured, and what the numbers must be for it to hold."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+Settings = Mapping[str, Any]
+Expected = Mapping[str, tuple[str, float]]  # a measured key → an operator and a number
+OPERATORS: Mapping[str, Callable[[float, float], bool]] = {
+    "<": operator.lt,
+    "<=": operator.le,
+    "==": operator.eq,
+    ">=": operator.ge,
+    ">": operator.gt,
+}
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What an experiment found: numbers by key, and functions that draw, each on an empty figure, by file name."""
+
+    numbers: Mapping[str, float]
+    figures: Mapping[str, Callable[[Figure], None]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """A claim of the lecture and its test.
+
+    Attributes
+    ----------
+    name, part : str
+        How it is called, and the part of the lecture it belongs to: "I" or "II".
+    claim, lecture, reference : str
+        What is claimed, in a sentence; the lecture's own words; who published it or its numbers.
+    measure : callable
+        From settings and seeds to what was found.
+    expected : mapping
+        What must hold of each measured number. Keys that are measured and not expected are only reported.
+    settings : mapping
+        The settings of the quick protocol with their defaults, all that `--set` may change.
+    full : mapping
+        Where the full protocol differs.
+    seeds : int
+        How many are run unless asked otherwise.
+    """
+
+    name: str
+    part: str
+    claim: str
+    lecture: str
+    reference: str
+    measure: Callable[[Settings, Sequence[int]], Measured]
+    expected: Expected
+    settings: Settings = field(default_factory=dict)
+    full: Settings = field(default_factory=dict)
+    seeds: int = 5
+
+
+def holds(numbers: Mapping[str, float], expected: Expected) -> bool:
+    """Whether every expected number was measured and is as expected. What is not a number holds nowhere."""
+    return all(OPERATORS[op](numbers[key], bound) for key, (op, bound) in expected.items())

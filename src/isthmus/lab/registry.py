@@ -1,0 +1,23 @@
+"""The experiments, in the lecture's order."""
+
+from __future__ import annotations
+
+from isthmus.errors import SettingError, nearest
+from isthmus.lab.experiment import Experiment
+from isthmus.lab.linear_pca import LINEAR_PCA
+
+EXPERIMENTS: tuple[Experiment, ...] = (LINEAR_PCA,)
+
+
+def find(name: str) -> Experiment:
+    """The experiment of that name.
+
+    Raises
+    ------
+    SettingError
+        Where there is none, with the nearest name.
+    """
+    known = {experiment.name: experiment for experiment in EXPERIMENTS}
+    if name not in known:
+        raise SettingError(f"no experiment called {name!r}", "in the lab", hint=nearest(name, known))
+    return known[name]

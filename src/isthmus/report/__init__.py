@@ -1,0 +1,111 @@
+"""Reports: one HTML file each, which opens offline, prints, and reads on a phone.
+
+They need the extra `report` (matplotlib, jinja2, pillow), which is imported when a page is asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from isthmus.data.reading import needs
+
+if TYPE_CHECKING:
+    from isthmus.report.view import Examined
+
+__all__ = ["compare_page", "evidence_page", "gallery_page"]
+
+_PACKAGES = {"jinja2": "jinja2", "matplotlib": "matplotlib", "PIL": "pillow"}  # the module, and the name pip knows
+
+
+def evidence_page(evidence: Examined, title: str) -> str:
+    """One page on one autoencoder: is its code any good?
+
+    Parameters
+    ----------
+    evidence : Evidence
+        What `isthmus.evidence.examine` returned: `verdicts`, `to_dict()` and `pictures` are read. A picture that is
+        missing leaves its section out.
+    title : str
+        The page's heading, any text.
+
+    Returns
+    -------
+    str
+        A whole HTML document, the same bytes for the same evidence.
+
+    Raises
+    ------
+    DataError
+        A package of the extra `report` is not installed.
+    """
+    _require()
+    from isthmus.report.examined import page
+
+    return page(evidence, title)
+
+
+def compare_page(result: Mapping[str, Any], pictures: Mapping[str, Any], title: str) -> str:
+    """One page on many kinds trained on the same split.
+
+    Parameters
+    ----------
+    result : dict
+        `data`, `code_size` and `rows`, each row with `kind`, `seeds`, and `mse`, `r2`, `seconds` as
+        `{"mean", "sd"}` over the seeds.
+    pictures : dict
+        Any of `originals` (n, D); `reconstructions`, by kind (n, D); `maps`, by kind (n, 2); `map_labels` (n,);
+        `histories`, by kind a list of histories, one a seed; `verdicts`, by kind a list of dictionaries;
+        `input_shape`; `feature_names`.
+    title : str
+        The page's heading, any text.
+
+    Returns
+    -------
+    str
+        A whole HTML document, the same bytes for the same input.
+
+    Raises
+    ------
+    DataError
+        A package of the extra `report` is not installed.
+    """
+    _require()
+    from isthmus.report.compared import page
+
+    return page(result, pictures, title)
+
+
+def gallery_page(experiments: Sequence[Mapping[str, Any]]) -> str:
+    """One page on the lab's experiments, in the order given.
+
+    Parameters
+    ----------
+    experiments : sequence of dict
+        Each with `name`, `claim`, `lecture`, `holds`, `measured` (key to number), `expected` (key to an operator and
+        a number), `figures` (paths of .png, .jpg or .svg files, which are put into the page) and `command`; also
+        `reference`, `protocol`, `seeds`, `seconds` where known.
+
+    Returns
+    -------
+    str
+        A whole HTML document, the same bytes for the same input.
+
+    Raises
+    ------
+    DataError
+        A package of the extra `report` is not installed.
+    """
+    _require()
+    from isthmus.report.gallery import page
+
+    return page(experiments)
+
+
+def _require() -> None:
+    for module, package in _PACKAGES.items():
+        try:
+            import_module(module)
+        except ImportError as error:
+            raise needs(package, "report", "write a report") from error

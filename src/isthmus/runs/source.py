@@ -1,0 +1,88 @@
+"""Which rows a run saw, and rows brought to it later: fingerprints, and columns that must agree."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from isthmus.data import Dataset, load_data
+from isthmus.errors import DataError
+from isthmus.runs.folder import Run
+
+
+def fingerprint(X: np.ndarray) -> str:
+    """A hash of rows X, (N, D): of their bytes, shape and type."""
+    digest = hashlib.blake2b(f"{X.shape} {X.dtype}".encode(), digest_size=16)
+    digest.update(np.ascontiguousarray(X).data)
+    return digest.hexdigest()
+
+
+def describe(dataset: Dataset) -> dict[str, Any]:
+    """What a run's configuration says of its training data."""
+    return {
+        "name": dataset.name,
+        "source": dataset.source,
+        "rows": len(dataset.X),
+        "columns": dataset.X.shape[1],
+        "dtype": str(dataset.X.dtype),
+        "fingerprint": fingerprint(dataset.X),
+        "feature_names": None if dataset.feature_names is None else list(dataset.feature_names),
+        "input_shape": None if dataset.input_shape is None else list(dataset.input_shape),
+    }
+
+
+def rows_for(run: Run, spec: str) -> Dataset:
+    """Load rows for a trained run, their columns in the order of training.
+
+    Raises
+    ------
+    DataError
+        Where the rows cannot be read, or their columns are not those of training.
+    """
+    dataset = load_data(spec, constant_ok=True)
+    width = run.ae.n_features_in_
+    if dataset.X.shape[1] != width:
+        raise DataError(
+            f"{dataset.X.shape[1]} columns",
+            f"in {spec}",
+            f"the {width} columns that {run.folder} was trained on",
+            "give data of the same columns, or train on these",
+        )
+    return _in_order(dataset, run.about.get("data", {}), spec)
+
+
+def _in_order(dataset: Dataset, trained: Mapping[str, Any], spec: str) -> Dataset:
+    names, given = trained.get("feature_names"), dataset.feature_names
+    if not names or given is None or list(given) == names:
+        return dataset
+    missing = [name for name in names if name not in given]
+    if missing:
+        raise DataError(
+            f"no column {missing[0]!r}",
+            f"in {spec}",
+            f"the columns of training: {', '.join(names[:6])}{', …' if len(names) > 6 else ''}",
+            "rename the columns as they were in training",
+        )
+    order = [given.index(name) for name in names]
+    return replace(dataset, X=np.ascontiguousarray(dataset.X[:, order]), feature_names=tuple(names))
+
+
+def rows_to_examine(run: Run, dataset: Dataset) -> tuple[np.ndarray, np.ndarray | None, str]:
+    """Rows to examine a run on, their labels, and in words which they are.
+
+    A set's own test rows where it has them; of the training data itself the rows that were held out; else all.
+    """
+    from isthmus._fitting import split
+
+    if dataset.X_test is not None:
+        return dataset.X_test, dataset.y_test, "the set's own test rows"
+    if fingerprint(dataset.X) != run.about.get("data", {}).get("fingerprint"):
+        return dataset.X, dataset.y, "all rows"
+    held = split(len(dataset.X), run.ae.validation_fraction, run.ae.seed_)[1]
+    if not len(held):
+        return dataset.X, dataset.y, "all rows, which are those it was trained on: none were held out"
+    return dataset.X[held], None if dataset.y is None else dataset.y[held], "the rows held out from training"

@@ -1,0 +1,140 @@
+"""Train a kind on data into a run's folder, and judge it on the rows it held out."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from isthmus import __version__, saving
+from isthmus._fitting import split
+from isthmus.anomaly import AnomalyDetector
+from isthmus.data import Dataset, load_data
+from isthmus.estimators import Autoencoder
+from isthmus.evidence import Reference
+from isthmus.evidence.reference import subset
+from isthmus.runs.examining import scores, write_evidence, write_reference
+from isthmus.runs.folder import CHECKPOINT, Mode, Run, check_plan, workplace
+from isthmus.runs.record import Recorder
+from isthmus.runs.settings import build
+from isthmus.runs.source import describe
+from isthmus.training.loop import Observer
+
+CALIBRATION_ROWS = 2000
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to train: the kind's own arguments and the estimator's parameters are `settings`, by dotted name."""
+
+    data: str
+    kind: str
+    code_size: int | None = None
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    seed: int = 0
+
+
+def train(
+    request: Request,
+    out: str | Path,
+    mode: Mode = "new",
+    keep_reference: bool = True,
+    observers: Sequence[Observer] = (),
+) -> dict[str, Any]:
+    """Train into the folder `out` and write evidence and a report from the validation rows.
+
+    Parameters
+    ----------
+    mode : {"new", "resume", "overwrite"}
+        What to do where `out` is a run already.
+    keep_reference : bool
+        Keep the training mean, PCA and at most 2,000 training rows, so that `evaluate` needs no training file.
+    observers : sequence of callables
+        Called with the training state at every epoch's end, such as a progress bar's.
+
+    Returns
+    -------
+    dict
+        What `isthmus train --json` prints.
+
+    Raises
+    ------
+    IsthmusError
+        Bad settings, data, or folder; `out` is then as it was.
+    """
+    build(request.kind, request.code_size, request.settings, request.seed)  # settings are judged before data are read
+    dataset = load_data(request.data)
+    ae = build(request.kind, request.code_size, request.settings, request.seed, dataset.input_shape)
+    with workplace(Path(out), mode) as folder:
+        plan = _plan(request.kind, ae, dataset)
+        if mode == "resume":
+            check_plan(folder, plan)
+        recorder = Recorder(folder, plan)
+        checkpoint = folder / CHECKPOINT
+        resume = checkpoint if mode == "resume" and checkpoint.exists() else None
+        ae.fit(dataset.X, observers=[recorder, *observers], resume=resume)
+        return _finish(Run(folder, ae, {}), request, dataset, keep_reference) | {"run": str(out)}
+
+
+def _plan(kind: str, ae: Autoencoder, dataset: Dataset) -> dict[str, Any]:
+    """Everything that a resumed run must share with the run it goes on with."""
+    params = {name: saving.encode(value) for name, value in ae.get_params(deep=False).items() if name != "verbose"}
+    return {"kind": kind, "data": describe(dataset)["fingerprint"]} | params
+
+
+def _finish(run: Run, request: Request, dataset: Dataset, keep_reference: bool) -> dict[str, Any]:
+    ae, X = run.ae, dataset.X
+    kept, held = split(len(X), ae.validation_fraction, ae.seed_)
+    labels = None if dataset.y is None else dataset.y[kept]
+    reference = Reference.of(ae, X[kept], labels)
+    about = {
+        "kind": request.kind,
+        "seed": ae.seed_,
+        "settings": {name: saving.encode(value) for name, value in request.settings.items()},
+        "data": describe(dataset),
+        "versions": versions(),
+        "device": str(next(ae.module_.parameters()).device),
+        "detector": _detector(ae, X, kept, held),
+    }
+    saving.save_autoencoder(ae, run.folder, {"run": about})
+    write_reference(run.folder, reference if keep_reference else None)
+    run = Run(run.folder, ae, {"run": about})
+    if len(held):
+        write_evidence(run, X[held], None if dataset.y is None else dataset.y[held], reference, "rows held out")
+    return _summary(run, request.kind, X[held]) | {"evidence": bool(len(held))}
+
+
+def _summary(run: Run, kind: str, held_out: np.ndarray) -> dict[str, Any]:
+    ae = run.ae
+    return {
+        "run": str(run.folder),
+        "kind": kind,
+        "code_size": ae.module_.code.size,
+        "n_train": ae.n_train_,
+        "n_validation": ae.n_validation_,
+        "epochs": ae.n_iter_,
+        "seconds": sum(row["seconds"] for row in ae.history_),
+        "stopped": ae.stopped_,
+        "validation": scores(ae, held_out) if len(held_out) else {"mse": None, "r2": None},
+    }
+
+
+def _detector(ae: Autoencoder, X: np.ndarray, kept: np.ndarray, held: np.ndarray) -> dict[str, Any]:
+    """Anomaly detection calibrated on rows that training did not see, where there are any."""
+    some = kept[subset(len(kept), CALIBRATION_ROWS)]
+    unseen = held[subset(len(held), CALIBRATION_ROWS)]
+    rows = X[np.concatenate([some, unseen])]
+    calibrate_on = np.arange(len(some), len(rows)) if len(unseen) else None
+    return AnomalyDetector.from_fitted(ae, rows, held=calibrate_on).calibration()
+
+
+def versions() -> dict[str, str]:
+    """Versions of what decides a run's numbers."""
+    from importlib.metadata import version
+
+    packages = {name: version(name) for name in ("torch", "numpy", "scikit-learn")}
+    return {"isthmus": __version__, "python": platform.python_version(), **packages}

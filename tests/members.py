@@ -1,0 +1,83 @@
+"""The members that the properties are tested on: every kind, every specification, and rows with structure."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import nn
+
+from isthmus import codes, corruptions, decoders, encoders, likelihoods, penalties, zoo
+
+# kind -> arguments that keep it small
+SMALL = {
+    "linear": {"code_size": 2},
+    "undercomplete": {"code_size": 2, "hidden": (8,)},
+    "denoising": {"code_size": 2, "hidden": (8,)},
+    "contractive": {"code_size": 3, "hidden": (8,)},
+    "sparse": {"code_size": 6},
+    "topk": {"code_size": 6, "k": 2},
+    "variational": {"code_size": 2, "hidden": (8,)},
+}
+KINDS = sorted(SMALL)
+
+# A specification of each class, none with its defaults
+SPECS = [
+    encoders.Linear(),
+    encoders.MLP((5, 4), "tanh"),
+    decoders.Linear(),
+    decoders.MLP((4, 5), "silu"),
+    decoders.Tied(),
+    codes.Plain(),
+    codes.Activation("tanh"),
+    codes.TopK(3),
+    codes.Gaussian(),
+    corruptions.Nothing(),
+    corruptions.Gaussian(0.7),
+    corruptions.Masking(0.2, "hidden"),
+    corruptions.SaltAndPepper(0.4),
+    likelihoods.Gaussian(0.5),
+    likelihoods.Bernoulli(),
+    likelihoods.Laplace(2.0),
+    likelihoods.StudentT(3.0, 0.7),
+    penalties.Contraction(0.3),
+    penalties.KL(0.1, 2.0),
+    penalties.L1(0.4),
+    penalties.Divergence(4.0),
+    penalties.Weights(0.02),
+    penalties.Sum(sparsity=penalties.KL(0.1), contraction=penalties.Contraction(0.2)),
+]
+
+
+def small(kind, **settings):
+    """A small estimator of a kind, quick to fit and repeatable."""
+    return zoo.KINDS[kind](**(SMALL[kind] | {"max_epochs": 3, "random_state": 0} | settings))
+
+
+def rows(n=120, d=6, seed=0, dtype=np.float64):
+    """Rows near a plane, with noise, of different means and scales."""
+    rng = np.random.default_rng(seed)
+    plane = rng.normal(size=(n, 2)) @ rng.normal(size=(2, d))
+    return ((plane + 0.2 * rng.normal(size=(n, d))) * np.linspace(0.5, 3, d) + np.arange(d)).astype(dtype)
+
+
+class Convolution(nn.Module):
+    """A user's encoder of (1, 4, 4) images."""
+
+    def __init__(self, inputs=16, outputs=3):
+        super().__init__()
+        self.filters = nn.Conv2d(1, 2, 3, padding=1)
+        self.out = nn.Linear(2 * inputs, outputs)
+
+    def forward(self, x):
+        return self.out(torch.tanh(self.filters(x)).flatten(1))
+
+
+class Dropping(nn.Module):
+    """A user's encoder that draws from the global generator while it trains."""
+
+    def __init__(self, inputs, outputs):
+        super().__init__()
+        self.net = nn.Sequential(nn.Linear(inputs, 8), nn.Tanh(), nn.Dropout(0.5), nn.Linear(8, outputs))
+
+    def forward(self, x):
+        return self.net(x)

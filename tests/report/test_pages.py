@@ -1,0 +1,253 @@
+"""The pages: whole, offline, escaped, readable by a machine and by a screen reader, and the same every time."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+
+from isthmus import report
+from isthmus.errors import DataError
+
+VOID = {"meta", "img", "br", "link", "input", "hr"}
+
+
+class Reader(HTMLParser):
+    """Everything a test asks of a page: tags with their attributes, visible text, ids, what was left open."""
+
+    def __init__(self, page):
+        super().__init__()
+        self.tags, self.open, self.texts, self.verdicts = [], [], [], []
+        self.feed(page)
+        self.close()
+
+    def handle_starttag(self, tag, attrs):
+        found = dict(attrs)
+        self.tags.append((tag, found))
+        if "data-verdict" in found:
+            self.verdicts.append(found["data-verdict"])
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        if not self.open or self.open[-1] != "style":
+            self.texts.append(data)
+
+    @property
+    def text(self):
+        return re.sub(r"\s+", " ", " ".join(self.texts))
+
+    def all(self, tag):
+        return [attrs for name, attrs in self.tags if name == tag]
+
+
+@pytest.fixture(params=["digits", "wine", "compare", "gallery"])
+def page(request, pages):
+    return pages[request.param]
+
+
+def test_nothing_is_fetched(page):
+    text = page
+    for tag, attrs in Reader(text).tags:
+        for name in ("src", "href", "xlink:href", "srcset", "data", "action", "poster"):
+            value = attrs.get(name, "#")
+            assert value.startswith(("#", "data:image/")), (tag, name, value[:60])
+    assert not re.search(r"@import|url\((?!#)|<link|<script|<iframe|https?://", text)
+
+
+def test_tags_close_and_ids_are_unique(page):
+    reader = Reader(page)
+    assert reader.open == []
+    ids = [attrs["id"] for _, attrs in reader.tags if "id" in attrs]
+    assert len(ids) == len(set(ids))
+    known = set(ids)
+    targets = [attrs.get("xlink:href", attrs.get("href")) for _, attrs in reader.tags]
+    assert {target[1:] for target in targets if target} <= known
+
+
+def test_every_picture_says_what_it_shows(page):
+    reader = Reader(page)
+    assert all(attrs.get("alt") for attrs in reader.all("img"))
+    assert all(attrs.get("role") == "img" and attrs.get("aria-label") for attrs in reader.all("svg"))
+
+
+def test_headings_and_tables_can_be_followed(page):
+    reader = Reader(page)
+    levels = [int(tag[1]) for tag, _ in reader.tags if re.fullmatch("h[1-6]", tag)]
+    assert levels.count(1) == 1
+    assert levels[0] == 1
+    assert all(later - earlier <= 1 for earlier, later in itertools.pairwise(levels))
+    assert all(attrs.get("scope") in {"row", "col"} for attrs in reader.all("th"))
+
+
+def test_hostile_text_is_only_text(page):
+    text = page
+    assert "<script" not in text
+    assert text.count("</style>") == 1
+    assert "alert(&#34;1&#34;)" in text
+
+
+def test_the_same_input_gives_the_same_bytes(pages, hostile, digits, comparison):
+    assert report.evidence_page(digits, hostile) == pages["digits"]
+    assert report.compare_page(*comparison, hostile) == pages["compare"]
+
+
+def test_a_page_is_small(page):
+    assert len(page.encode()) < 1_500_000
+
+
+def test_both_schemes_and_paper_are_styled(page):
+    text = page
+    assert "prefers-color-scheme: dark" in text
+    assert "@media print" in text
+    assert not re.search(r"#0[0-9a]0[0-9]0[0-9]\b", re.sub(r"data:[^\"]*", "", text))  # no stand-in colour is left
+
+
+def test_verdicts_stand_first_the_worst_before_all(digits):
+    reader = Reader(report.evidence_page(digits, "t"))
+    assert reader.verdicts == [
+        "dead-units", "generalises", "code-size",
+        "better-than-mean", "better-than-pca", "better-than-untrained", "memorises", "copies", "collapse", "robust",
+        "converged", "saturation", "same-distribution",
+    ]  # fmt: skip
+    told = reader.text
+    assert all(verdict["sentence"] in told for verdict in digits.tree["verdicts"])
+    assert "Do something about dead-units." in told
+    assert told.index("1 fail") < told.index("2 warnings") < told.index("8 passes") < told.index("How much comes back")
+
+
+def test_numbers_carry_their_intervals(digits):
+    told = Reader(report.evidence_page(digits, "t")).text
+    assert "95 % interval 0.903 to 0.921; PCA 0.853" in told
+    assert "6.31 (6.10 to 6.50)" in told
+    assert "3.1 × 10⁻⁵" in told
+
+
+def test_images_are_drawn_as_images_and_tables_as_fields(digits, wine):
+    images = Reader(report.evidence_page(digits, "t")).all("img")
+    assert [image["alt"] for image in images[:3]] == [
+        f"{name}: images 1 to 8" for name in ("original", "this code", "PCA")
+    ]
+    assert len(images) == 6
+    fields = Reader(report.evidence_page(wine, "t"))
+    assert next(image["alt"] for image in fields.all("img")) == "original: 16 rows by 13 columns"
+    assert any(svg["aria-label"].startswith("error, in spreads of the column") for svg in fields.all("svg"))
+
+
+def test_an_evidence_without_pictures_is_still_a_page(digits):
+    full = digits.pictures
+    for name in full:
+        digits.pictures = {name: full[name]}
+        assert Reader(report.evidence_page(digits, "t")).open == []
+    digits.pictures = {}
+    assert len(Reader(report.evidence_page(digits, "t")).verdicts) == 13
+    digits.tree = {"n": 0, "verdicts": []}
+    assert Reader(report.evidence_page(digits, "t")).open == []
+
+
+def test_pictures_that_cannot_be_drawn_are_left_out(digits):
+    broken = {key: np.full_like(np.asarray(value, dtype=float), np.nan) for key, value in digits.pictures.items()
+              if key not in {"history", "input_shape", "map_labels"}}  # fmt: skip
+    history = [{"epoch": 1, "loss": float("nan"), "seconds": 0.1}]
+    digits.pictures = broken | {"history": history, "input_shape": (1, 5, 5), "map_labels": None}
+    reader = Reader(report.evidence_page(digits, "t"))
+    assert not reader.all("img")
+
+
+def test_edge_shapes_are_drawn(digits):
+    digits.pictures |= {
+        "map": np.zeros((3, 2)), "map_labels": np.array(["<b>", "$a$", "ok"]), "spectrum": np.zeros(1),
+        "unit_std": np.zeros(1), "unit_mean": np.zeros(1), "history": [{"epoch": 1, "loss": 2.0}],
+        "originals": np.ones((1, 64)), "reconstructions": np.ones((1, 64)), "pca_reconstructions": None,
+    }  # fmt: skip
+    reader = Reader(report.evidence_page(digits, "t"))
+    assert reader.open == []
+    assert "<b>" in reader.text
+
+
+def test_many_labels_share_a_grey(digits):
+    digits.pictures["map_labels"] = np.arange(600) % 25
+    assert "16 more" in Reader(report.evidence_page(digits, "t")).text
+
+
+def test_a_large_colour_image_is_shrunk(digits):
+    rng = np.random.default_rng(0)
+    rows = rng.random((16, 3 * 200 * 100))
+    digits.pictures |= {"originals": rows, "reconstructions": rows, "pca_reconstructions": rows}
+    digits.pictures["input_shape"] = (3, 200, 100)
+    page = report.evidence_page(digits, "t")
+    assert len(page.encode()) < 1_500_000
+    assert len(Reader(page).all("img")) == 6
+
+
+def test_many_rows_without_labels_are_a_density(wine):
+    wine.pictures["map"] = np.random.default_rng(0).normal(size=(20_000, 2))
+    assert len(report.evidence_page(wine, "t").encode()) < 1_500_000
+
+
+def test_a_comparison_says_who_is_above_pca(comparison):
+    result, pictures = comparison
+    reader = Reader(report.compare_page(result, {"verdicts": pictures["verdicts"]}, "t"))
+    assert "Best of the kinds: linear, R² 0.920 ± 0.004." in reader.text
+    assert "PCA of equal size: R² 0.78 ± 0.02." in reader.text
+    assert "Above PCA: linear, undercomplete, denoising, contractive, sparse, topk." in reader.text
+    assert "Level with PCA: variational." in reader.text
+    assert "7 fails, in sentences" in reader.text
+
+
+def test_a_comparison_without_pictures_is_still_a_page(comparison):
+    result, pictures = comparison
+    for name in pictures:
+        assert Reader(report.compare_page(result, {name: pictures[name]}, "t")).open == []
+    assert "0.920 ± 0.004" in Reader(report.compare_page(result, {}, "t")).text
+    assert Reader(report.compare_page({"data": "d", "code_size": 2, "rows": []}, {}, "t")).open == []
+
+
+def test_a_comparison_of_tables_draws_fields(comparison):
+    result, pictures = comparison
+    reader = Reader(report.compare_page(result, pictures | {"input_shape": None, "maps": {}}, "t"))
+    assert len(reader.all("img")) == 9
+    assert "Which columns linear brings back worst" in reader.text
+
+
+def test_a_gallery_tells_what_holds(experiments):
+    reader = Reader(report.gallery_page(experiments))
+    assert "1 of 2 hold." in reader.text
+    assert "at least 0.999999" in reader.text
+    assert "0.9999995" in reader.text
+    assert reader.text.count("This picture could not be read.") == 2
+    assert [image["src"].split(",")[0] for image in reader.all("img")] == [
+        "data:image/png;base64",
+        "data:image/svg+xml;base64",
+    ]
+    assert Reader(report.gallery_page([])).open == []
+
+
+@pytest.mark.parametrize(("module", "package"), [("jinja2", "jinja2"), ("matplotlib", "matplotlib"), ("PIL", "pillow")])
+def test_a_missing_package_is_one_line(module, package, digits, monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, module, None)
+    with pytest.raises(DataError) as raised:
+        report.evidence_page(digits, "t")
+    assert str(raised.value) == (
+        f"{package} is not installed; to write a report; expected the package {package}; pip install 'isthmus[report]'"
+    )
+
+
+def test_a_users_own_style_changes_nothing(digits):
+    import matplotlib as mpl
+
+    digits.pictures = {"history": digits.pictures["history"]}
+    before = report.evidence_page(digits, "t")
+    with mpl.rc_context({"axes.facecolor": "black", "font.size": 30, "svg.fonttype": "path"}):
+        after = report.evidence_page(digits, "t")
+        assert mpl.rcParams["font.size"] == 30
+    assert before == after
