@@ -32,8 +32,18 @@ def squared_norm(encoder: nn.Module, code: Code, x: Tensor) -> Tensor:
 
 
 def _rows(encoder: nn.Module, code: Code, x: Tensor) -> list[Tensor]:
-    """The Jacobian's rows, K tensors of (N, D), by automatic differentiation; they can be differentiated again."""
+    """The Jacobian's rows, K tensors of (N, D), by automatic differentiation; they can be differentiated again.
+
+    Where no gradient reaches the row (a quantised or constant code) it is 0.
+    """
     with torch.enable_grad():
         x = x.detach().requires_grad_()
         z, _ = code(encoder(x))
-        return [torch.autograd.grad(z[:, k].sum(), x, create_graph=True)[0] for k in range(z.shape[1])]
+        return [_gradient(z[:, k], x) for k in range(z.shape[1])]
+
+
+def _gradient(unit: Tensor, x: Tensor) -> Tensor:
+    if not unit.requires_grad:
+        return torch.zeros_like(x)
+    (slope,) = torch.autograd.grad(unit.sum(), x, create_graph=True, allow_unused=True)
+    return torch.zeros_like(x) if slope is None else slope

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +46,7 @@ def load(folder: str | Path, **parts: Any) -> Any:
     """
     folder = Path(folder)
     config = saving.read_config(folder)
-    reader = READERS.get(config.get("estimator", ""))
+    reader = READERS.get(str(config.get("estimator")))
     if reader is None:
         raise RunError(
             f"no estimator called {config.get('estimator')!r}", where=str(folder), expected=" or ".join(READERS)
@@ -87,6 +88,8 @@ def _learned(ae: Autoencoder, config: dict[str, Any], saved: dict[str, torch.Ten
     ae.mean_ = saved["mean"].numpy()
     if {a.shape for a in (low, high, ae.mean_, ae.scaler_.shift, ae.scaler_.scale)} != {(len(low),)}:
         raise ValueError("the columns' statistics have different widths")
+    if prod(built["input_shape"]) != len(low):
+        raise ValueError(f"input_shape is {built['input_shape']!r} for {len(low)} columns")
     for name in set(config["learned"]) & set(saving.LEARNED):
         value = config["learned"][name]
         setattr(ae, name, np.array(value, dtype=object) if name == "feature_names_in_" else value)

@@ -50,7 +50,7 @@ def save_autoencoder(ae: Autoencoder, folder: Path, extra: dict[str, Any] | None
 def describe(ae: Autoencoder) -> dict[str, Any]:
     """Parameters and learned values of a fitted estimator as plain JSON."""
     learned = {name: plain(getattr(ae, name)) for name in LEARNED if hasattr(ae, name)}
-    blueprint = {"code_size": ae.blueprint_.code_size, "input_shape": list(ae.blueprint_.input_shape)}
+    blueprint = {"code_size": ae.blueprint_.code_size, "input_shape": plain(ae.blueprint_.input_shape)}
     slots = {name: encode(part) for name, part in ae.blueprint_.slots.items()}
     params = {name: encode(value) for name, value in ae.get_params(deep=False).items()}
     return {"params": params, "built": blueprint | {"slots": slots}, "learned": learned}

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from isthmus.cli.faults import DONE, NO
-from isthmus.cli.output import JsonFlag, Result, columns, emit, grid, remark, short
+from isthmus.cli.output import JsonFlag, Result, columns, emit, grid, number, remark, short
 from isthmus.cli.training import SetOption
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def list_experiments(as_json: JsonFlag = False) -> int:
 def run_experiment(
     name: Annotated[str, typer.Argument(metavar="NAME", help="An experiment, or all.")],
     full: Annotated[bool, typer.Option("--full", help="The published protocol on the real data.")] = False,
-    seeds: Annotated[int | None, typer.Option(help="How many seeds; by default the experiment's own.")] = None,
+    seeds: Annotated[int | None, number(text="How many seeds; by default the experiment's own.")] = None,
     assignments: SetOption = None,
     out: Annotated[Path, typer.Option(help="Folder for figures and results.")] = Path("runs/lab"),
     as_json: JsonFlag = False,

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.models import OptionInfo
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -18,19 +19,37 @@ JsonFlag = Annotated[bool, typer.Option("--json", help="Print one JSON object on
 WIDTH = 120  # columns of text where the output is no terminal
 
 
+def whole(text: str | int) -> int:
+    """A whole number from the command line; the fault names the value."""
+    try:
+        return int(text)
+    except ValueError as fault:
+        raise typer.BadParameter(f"{text!r} is not a whole number") from fault
+
+
+def number(*names: str, text: str) -> OptionInfo:
+    """An option that takes a whole number."""
+    return typer.Option(*names, help=text, parser=whole, metavar="NUMBER")
+
+
 def emit(result: Result, as_json: bool, show: Callable[[Result], RenderableType]) -> None:
     """Print a result on standard output; a reader who has gone away is no fault."""
+    text = json.dumps(result, allow_nan=False) + "\n" if as_json else _drawn(show(result))
     try:
-        if as_json:
-            sys.stdout.write(json.dumps(result, allow_nan=False) + "\n")
-        else:
-            from rich.console import Console
-
-            console = Console(file=sys.stdout, width=None if sys.stdout.isatty() else WIDTH, highlight=False)
-            console.print(show(result))
+        sys.stdout.write(text)
         sys.stdout.flush()
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _drawn(content: RenderableType) -> str:
+    """As the terminal at hand shows it, or in plain text where there is none."""
+    from rich.console import Console
+
+    console = Console(file=sys.stdout, width=None if sys.stdout.isatty() else WIDTH, highlight=False)
+    with console.capture() as drawn:
+        console.print(content)
+    return drawn.get()
 
 
 def remark(text: str) -> None:

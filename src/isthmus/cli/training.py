@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from isthmus.cli.faults import DONE, Interrupted
-from isthmus.cli.output import JsonFlag, Result, columns, emit, grid, remark, short, spread
+from isthmus.cli.output import JsonFlag, Result, columns, emit, grid, number, remark, short, spread
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -22,14 +22,14 @@ SetOption = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="NAME=VALUE", help="A setting, nested by dots: hidden=512,256 penalty.strength=0.2."),
 ]
-Data = Annotated[str | None, typer.Argument(help="A named set or a path.", show_default=False)]
+Data = Annotated[str | None, typer.Argument(metavar="DATA", help="A named set or a path.", show_default=False)]
 DEMO_DATA, DEMO_CODE_SIZE, DEMO_SEEDS, DEMO_EPOCHS = "digits", 16, 5, 60
 
 
 def demo(
     out: Annotated[Path, typer.Option(help="Folder for the report.")] = Path("runs/demo"),
-    seeds: Annotated[int, typer.Option(help="Trainings of each kind.")] = DEMO_SEEDS,
-    max_epochs: Annotated[int, typer.Option(help="Epochs of each training.")] = DEMO_EPOCHS,
+    seeds: Annotated[int, number(text="Trainings of each kind.")] = DEMO_SEEDS,
+    max_epochs: Annotated[int, number(text="Epochs of each training.")] = DEMO_EPOCHS,
     as_json: JsonFlag = False,
 ) -> int:
     """All kinds and PCA on embedded data.
@@ -45,11 +45,11 @@ def demo(
 def train(
     data: Data = None,
     kind: Annotated[str | None, typer.Option(help="Which autoencoder, such as undercomplete.")] = None,
-    code_size: Annotated[int | None, typer.Option(help="Numbers a row is coded as; by default the kind's own.")] = None,
+    code_size: Annotated[int | None, number(text="Numbers a row is coded as; by default the kind's own.")] = None,
     out: Annotated[Path | None, typer.Option(help="The run's folder; runs/DATA-KIND by default.")] = None,
     assignments: SetOption = None,
     config: Annotated[Path | None, typer.Option(help="A TOML file: data, kind, code_size, seed, [settings].")] = None,
-    seed: Annotated[int | None, typer.Option(help="Decides weights, split, order and noise; 0 by default.")] = None,
+    seed: Annotated[int | None, number(text="Decides weights, split, order and noise; 0 by default.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with an interrupted run.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a run once the new one is done.")] = False,
     no_reference: Annotated[bool, typer.Option("--no-reference", help="Keep no training rows in the run.")] = False,
@@ -79,10 +79,10 @@ def train(
 
 
 def compare(
-    data: Annotated[str, typer.Argument(help="A named set or a path.")],
+    data: Annotated[str, typer.Argument(metavar="DATA", help="A named set or a path.")],
     kinds: Annotated[str, typer.Option(help="all, or names such as sparse,topk.")] = "all",
-    code_size: Annotated[int, typer.Option(help="Numbers a row is coded as, the same for all.")] = 16,
-    seeds: Annotated[int, typer.Option(help="Trainings of each kind.")] = 5,
+    code_size: Annotated[int, number(text="Numbers a row is coded as, the same for all.")] = 16,
+    seeds: Annotated[int, number(text="Trainings of each kind.")] = 5,
     out: Annotated[Path | None, typer.Option(help="Folder for the report; runs/compare-DATA by default.")] = None,
     assignments: SetOption = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the one there once this is done.")] = False,

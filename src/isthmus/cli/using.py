@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from typer.models import OptionInfo
 
 from isthmus.cli.faults import DONE
 from isthmus.cli.looking import DataArgument, RunArgument
-from isthmus.cli.output import JsonFlag, Result, emit, grid
+from isthmus.cli.output import JsonFlag, Result, emit, grid, number
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 CODES = "Codes, as encode wrote them."
 
 
-def _output(suffixes: str) -> typer.models.OptionInfo:
+def _output(suffixes: str) -> OptionInfo:
     return typer.Option("-o", "--output", help=f"The file to write: {suffixes}.", show_default=False)
 
 
@@ -68,8 +69,8 @@ def reconstruct(run: RunArgument, data: DataArgument, output: Rows, as_json: Jso
 def sample(
     run: RunArgument,
     output: Rows,
-    n: Annotated[int, typer.Option("-n", help="How many rows.")] = 64,
-    seed: Annotated[int, typer.Option(help="Decides the codes that are drawn.")] = 0,
+    n: Annotated[int, number("-n", text="How many rows.")] = 64,
+    seed: Annotated[int, number(text="Decides the codes that are drawn.")] = 0,
     as_json: JsonFlag = False,
 ) -> int:
     """Write rows generated from the prior.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import ks_2samp
+from sklearn.decomposition import PCA
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import StratifiedKFold, cross_val_predict
@@ -17,6 +18,7 @@ from isthmus.evidence.subject import Subject
 Array = NDArray[np.floating]
 MOST_ROWS = 1000
 NEIGHBOURS = 10
+MOST_AXES = 100
 CHANCE = 1e-3  # how often, over all columns, a column may look shifted by chance
 
 
@@ -46,15 +48,16 @@ def distribution(subject: Subject) -> dict[str, object]:
 def two_sample_scores(train: Array, test: Array) -> list[Array]:
     """For each row of both samples, how much it looks like a test row, by two judges that never saw it.
 
-    A linear discriminant on the columns and their squares sees shifts and scales; the share of test rows among a
-    row's neighbours sees what remains, such as turned axes.
+    A linear discriminant on the columns and their squares (of wide rows: on their principal axes) sees shifts and
+    scales; the share of test rows among a row's neighbours sees what remains, such as turned axes.
     """
     rows = np.concatenate([train, test]).astype(np.float64)
     rows = rows / np.maximum(np.abs(rows).max(), 1e-300)  # so that squares of rows in other units stay finite
     side = np.repeat([0, 1], [len(train), len(test)])
     folds = StratifiedKFold(5, shuffle=True, random_state=0)
     judge = LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto")
-    both = np.hstack([rows, np.square(rows - rows[side == 0].mean(axis=0))])
+    few = rows if rows.shape[1] <= MOST_AXES else PCA(MOST_AXES, random_state=0).fit_transform(rows)
+    both = np.hstack([few, np.square(few - few[side == 0].mean(axis=0))])
     moving = both[:, both.std(axis=0) > 1e-12]
     linear = cross_val_predict(judge, moving / moving.std(axis=0), side, cv=folds, method="decision_function")
     k = min(NEIGHBOURS, len(side) - 1)

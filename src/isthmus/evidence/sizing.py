@@ -52,7 +52,7 @@ def sizing(subject: Subject, sections: Sections) -> Measures:
 
 
 def collapse(subject: Subject, sections: Sections) -> Measures:
-    """How much less reconstructions tell of a row than those of PCA of equal size (fitted to the test rows): 1, nothing.
+    """The share of what PCA of equal size, fitted to the test rows, tells of a row that reconstructions do not tell.
 
     A small code shows little of the rows' variance and is none the worse for it; nor is one that shrinks every
     reconstruction towards the mean, as a strong prior does, while R² is there.

@@ -210,7 +210,7 @@ def check_plan(folder: Path, plan: Mapping[str, Any]) -> None:
         Naming the first setting that differs, with both values.
     """
     before = read_plan(folder)
-    for name in sorted({*before, *plan}):
+    for name in (*plan, *before):
         if before.get(name) != plan.get(name):
             raise SettingError(
                 f"{name} was {before.get(name)!r} and is now {plan.get(name)!r}",

@@ -17,7 +17,7 @@ from isthmus.loading import MODULES
 from isthmus.zoo import KINDS
 
 WORDS = {"none": None, "null": None, "true": True, "false": False}
-PLURALS = {slot: f"{slot}s" for slot in SLOTS}
+PLURALS = {slot: f"{slot}s" for slot in SLOTS} | {"penalty": "penalties"}
 CONFIG_KEYS = ("data", "kind", "code_size", "seed", "settings")
 
 
