@@ -5,12 +5,12 @@ import math
 import numpy as np
 import pytest
 import torch
+from members import rows, small
 from scipy import stats
 from torch import distributions as D
 
 from isthmus import Autoencoder, codes, corruptions, encoders, likelihoods, penalties
 from isthmus.assembly import Blueprint, assemble
-from tests.members import rows, small
 
 LOW, HIGH = -2.0, 3.0
 

@@ -5,6 +5,7 @@ import pandas as pd
 import polars as pl
 import pytest
 import torch
+from members import KINDS, Convolution, rows, small
 from scipy import sparse
 from sklearn.base import clone
 from sklearn.decomposition import PCA
@@ -21,7 +22,6 @@ from torch import nn
 from isthmus import AnomalyDetector, Autoencoder, codes, decoders, encoders, likelihoods
 from isthmus.errors import DataError, SettingError
 from isthmus.scaling import fit_scaler
-from tests.members import KINDS, Convolution, rows, small
 
 STOCHASTIC = "batches, noise or held-out rows are drawn by row number, so repeated rows draw others"
 EXCUSED = dict.fromkeys(
@@ -94,7 +94,7 @@ def test_names_of_columns():
     ae = quick().fit(frame)
     assert ae.feature_names_in_.tolist() == list("abcdef")
     assert ae.get_feature_names_out().tolist() == ["autoencoder0", "autoencoder1"]
-    with pytest.raises(ValueError, match="^The feature names should match those that were passed during fit"):
+    with pytest.raises(ValueError, match=r"^The feature names should match those that were passed during fit"):
         ae.transform(frame.rename(columns={"a": "z"}))
 
 
@@ -156,10 +156,8 @@ class TestEveryKind:
         np.testing.assert_allclose(ae.jacobian(X), np.stack(columns, axis=2), atol=1e-6)
 
     def test_untrained_has_the_first_weights(self, kind):
-        first = {}
         ae = small(kind)
-        observe = lambda state: first.setdefault("loss", state.history[0]["loss"])  # noqa: E731
-        ae.set_params(batch_size=None, validation_fraction=0, max_epochs=1).fit(rows(), observers=[observe])
+        ae.set_params(batch_size=None, validation_fraction=0, max_epochs=1).fit(rows())
         twin = ae.untrained()
         before = [p.clone() for p in ae.module_.parameters()]
         assert any(not torch.equal(p, q) for p, q in zip(twin.module_.parameters(), before, strict=True))
@@ -269,7 +267,8 @@ def test_bernoulli_refuses_rows_outside_its_range():
     with pytest.raises(DataError) as caught:
         Autoencoder(1, likelihood=likelihoods.Bernoulli(), scaling=None).fit(X)
     assert str(caught.value) == (
-        "rows reach from -2 to 1.5; under scaling=None; numbers in [0, 1], as this likelihood needs; use scaling='minmax'"
+        "rows reach from -2 to 1.5; under scaling=None; numbers in [0, 1], as this likelihood needs; "
+        "use scaling='minmax'"
     )
 
 
@@ -294,7 +293,7 @@ def test_samples_need_a_prior():
         "this code has no prior to sample from; in sample; a code with a prior; "
         "train a variational kind, code=codes.Gaussian()"
     )
-    with pytest.raises(SettingError, match="^n_samples must be a whole number >= 1; got -1; in sample$"):
+    with pytest.raises(SettingError, match=r"^n_samples must be a whole number >= 1; got -1; in sample$"):
         ae.sample(-1)
 
 
@@ -314,7 +313,7 @@ OWN = {
     "a convolution": {"encoder": Convolution, "input_shape": (1, 4, 4)},
     "a function": {"encoder": lambda inputs, outputs: nn.Sequential(nn.Linear(inputs, 5), nn.Linear(5, outputs))},
     "a function of no size": {"decoder": lambda: nn.Linear(3, 16)},
-    "a function of any sizes": {"encoder": lambda *sizes: nn.Linear(*sizes)},
+    "a function of any sizes": {"encoder": lambda *sizes: nn.Sequential(nn.Linear(*sizes))},
     "a decoder of images": {"decoder": lambda k, d: nn.Sequential(nn.Linear(k, d), nn.Unflatten(1, (1, 4, 4)))},
     "a code": {"code": nn.Tanh()},
     "a code that gives": {"code": Pair()},
@@ -359,8 +358,10 @@ MISFITS = [
     ),
     (
         {"encoder": nn.Linear(15, 3)},
-        "the encoder cannot read rows of 16 numbers (mat1 and mat2 shapes cannot be multiplied (2x16 and 15x3)); "
-        "in the slot encoder; check its first layer, and input_shape",
+        (
+            "the encoder cannot read rows of 16 numbers (mat1 and mat2 shapes cannot be multiplied (2x16 and 15x3)); "
+            "in the slot encoder; check its first layer, and input_shape"
+        ),
     ),
     (
         {"encoder": lambda inputs, outputs: "net"},
@@ -406,20 +407,20 @@ def with_entry(value, dtype=np.float64):
     return X
 
 
+WHERE = "in row 7, column 3 of X, counted from 0; finite numbers; drop or impute such rows first"
 BAD_ROWS = [
-    (with_entry(np.nan), "Input X contains NaN; in row 7, column 3 of X, counted from 0; finite numbers; drop or impute such rows first"),
-    (
-        with_entry(-np.inf, np.float32),
-        "Input X contains infinity; in row 7, column 3 of X, counted from 0; finite numbers; drop or impute such rows first",
-    ),
+    (with_entry(np.nan), f"Input X contains NaN; {WHERE}"),
+    (with_entry(-np.inf, np.float32), f"Input X contains infinity; {WHERE}"),
     (
         np.zeros((0, 3)),
         "Found array with 0 sample(s) (shape=(0, 3)) while a minimum of 1 is required by Autoencoder.; in X",
     ),
     (
         np.arange(5.0),
-        "Expected 2D array, got 1D array instead; in X; Reshape your data: one row is X.reshape(1, -1), one column "
-        "X.reshape(-1, 1)",
+        (
+            "Expected 2D array, got 1D array instead; in X; Reshape your data: one row is X.reshape(1, -1), one column "
+            "X.reshape(-1, 1)"
+        ),
     ),
     ([["a", "b"]] * 3, "could not convert string to float: 'a'; in X"),
     (np.zeros((2, 3, 4)), "Found array with dim 3, while dim <= 2 is required by Autoencoder.; in X"),

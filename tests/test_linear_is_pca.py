@@ -26,7 +26,7 @@ def smallest_cosine(A, B):
 def test_from_random_weights_it_finds_the_principal_subspace(seed):
     X = planted()
     settings = {"scaling": "global", "batch_size": None, "validation_fraction": 0, "early_stopping": False}
-    ae = zoo.linear(K, max_epochs=2000, learning_rate=0.02, random_state=seed, **settings).fit(X)
+    ae = zoo.linear(K, max_epochs=1000, learning_rate=0.02, random_state=seed, **settings).fit(X)
     pca = PCA(K).fit(ae.scale(X))
     decoder = ae.module_.decoder.reader.weight.detach().numpy()  # (D, K)
     first = ae.untrained().module_.decoder.reader.weight.detach().numpy()

@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 import torch
+from members import Convolution, rows, small
 from sklearn.model_selection import GridSearchCV
 from torch import nn
 from torch.func import jacrev
@@ -15,7 +16,6 @@ from isthmus.foreign import ForeignEncoder
 from isthmus.jacobians import jacobian, squared_norm
 from isthmus.nn import ACTIVATIONS
 from isthmus.passes import Pass
-from tests.members import Convolution, rows, small
 
 WIDTHS = {"one layer": (), "two layers": (5,), "deep": (6, 5, 4)}
 CODES = [codes.Plain(), codes.Activation("sigmoid"), codes.Activation("tanh"), codes.TopK(2), codes.Gaussian()]
@@ -87,6 +87,19 @@ def test_contraction_is_exact_for_a_users_convolution(spec):
     torch.testing.assert_close(squared_norm(encoder, code, x), oracle.square().sum((1, 2)))
     with torch.no_grad():  # as on held-out rows
         torch.testing.assert_close(squared_norm(encoder, code, x), oracle.square().sum((1, 2)))
+
+
+@pytest.mark.parametrize("quantise", [torch.round, torch.zeros_like], ids=["rounded", "constant"])
+def test_where_no_gradient_reaches_the_row_it_is_0(quantise):
+    class Quantised(codes.Code):
+        def forward(self, a, context=None, rng=None):
+            return quantise(a), {}
+
+        def slope(self, a):
+            return None
+
+    encoder, _ = parts()
+    assert (jacobian(encoder, Quantised(3), batch()) == 0).all()
 
 
 def test_gradcheck_of_one_layer():
@@ -213,33 +226,45 @@ def test_a_penalty_of_ones_own():
 MISMATCHES = [
     (
         {"penalty": penalties.KL()},
-        "penalties.KL needs a code that gives 'unit interval'; this code gives no statistics; "
-        "use code=codes.Activation('sigmoid')",
+        (
+            "penalties.KL needs a code that gives 'unit interval'; this code gives no statistics; "
+            "use code=codes.Activation('sigmoid')"
+        ),
     ),
     (
         {"penalty": penalties.KL(), "code": codes.Activation("relu")},
-        "penalties.KL needs a code that gives 'unit interval'; this code gives no statistics; "
-        "use code=codes.Activation('sigmoid')",
+        (
+            "penalties.KL needs a code that gives 'unit interval'; this code gives no statistics; "
+            "use code=codes.Activation('sigmoid')"
+        ),
     ),
     (
         {"penalty": penalties.KL(), "code": codes.Gaussian()},
-        "penalties.KL needs a code that gives 'unit interval'; this code gives gaussian; "
-        "use code=codes.Activation('sigmoid')",
+        (
+            "penalties.KL needs a code that gives 'unit interval'; this code gives gaussian; "
+            "use code=codes.Activation('sigmoid')"
+        ),
     ),
     (
         {"penalty": penalties.Divergence()},
-        "penalties.Divergence needs a code that gives 'gaussian'; this code gives no statistics; "
-        "use code=codes.Gaussian()",
+        (
+            "penalties.Divergence needs a code that gives 'gaussian'; this code gives no statistics; "
+            "use code=codes.Gaussian()"
+        ),
     ),
     (
         {"penalty": penalties.Sum(a=penalties.Divergence()), "code": codes.Activation()},
-        "penalties.Divergence needs a code that gives 'gaussian'; this code gives unit interval; "
-        "use code=codes.Gaussian()",
+        (
+            "penalties.Divergence needs a code that gives 'gaussian'; this code gives unit interval; "
+            "use code=codes.Gaussian()"
+        ),
     ),
     (
         {"penalty": penalties.L1(), "decoder": nn.Linear(2, 6)},
-        "penalties.L1 cannot keep the columns of ForeignDecoder at unit length; decoder; "
-        "decoders.Linear or decoders.MLP",
+        (
+            "penalties.L1 cannot keep the columns of ForeignDecoder at unit length; decoder; "
+            "decoders.Linear or decoders.MLP"
+        ),
     ),
     (
         {"penalty": penalties.Sum(a=3)},
@@ -251,8 +276,10 @@ MISMATCHES = [
     ),
     (
         {"penalty": penalties.Sum(reconstruction=penalties.L1())},
-        "a penalty cannot be called 'reconstruction'; in the slot penalty; a name other than epoch, loss, "
-        "reconstruction, gradient, gradient_norm, validation_loss, learning_rate, seconds, which the history uses",
+        (
+            "a penalty cannot be called 'reconstruction'; in the slot penalty; a name other than epoch, loss, "
+            "reconstruction, gradient, gradient_norm, validation_loss, learning_rate, seconds, which the history uses"
+        ),
     ),
     (
         {"code": codes.TopK(5)},
@@ -260,13 +287,17 @@ MISMATCHES = [
     ),
     (
         {"code": codes.Gaussian(), "decoder": decoders.Tied(), "encoder": encoders.Linear()},
-        "decoders.Tied would map 4 to 6 numbers where 2 to 6 are needed; decoder; a code that emits as many numbers "
-        "as it reads, and one parameter an entry; give a decoder of its own",
+        (
+            "decoders.Tied would map 4 to 6 numbers where 2 to 6 are needed; decoder; a code that emits as many "
+            "numbers as it reads, and one parameter an entry; give a decoder of its own"
+        ),
     ),
     (
         {"decoder": decoders.Tied(), "encoder": nn.Linear(6, 2)},
-        "decoders.Tied cannot transpose ForeignEncoder; decoder; encoders.Linear or encoders.MLP; "
-        "give a decoder of its own",
+        (
+            "decoders.Tied cannot transpose ForeignEncoder; decoder; encoders.Linear or encoders.MLP; "
+            "give a decoder of its own"
+        ),
     ),
 ]
 

@@ -4,6 +4,7 @@ import copy
 import inspect
 
 import pytest
+from members import KINDS, SPECS, rows, small
 from sklearn.base import clone
 
 import isthmus
@@ -12,7 +13,6 @@ from isthmus._constraints import Each, Number, OneOf
 from isthmus._spec import Spec
 from isthmus.assembly import FAMILIES
 from isthmus.errors import SettingError
-from tests.members import KINDS, SPECS, rows, small
 
 MODULES = list(FAMILIES.values())
 NAMES = {module.__name__.rpartition(".")[2]: module for module in MODULES}
@@ -22,7 +22,8 @@ def qualified(spec):
     """How a user writes it: the parts within a sum have their module too."""
     module = NAMES[type(spec).__module__.rpartition(".")[2]]
     inner = {name: qualified(part) if isinstance(part, Spec) else repr(part) for name, part in own(spec).items()}
-    return f"{module.__name__.rpartition('.')[2]}.{type(spec).__name__}({', '.join(f'{k}={v}' for k, v in inner.items())})"
+    arguments = ", ".join(f"{name}={value}" for name, value in inner.items())
+    return f"{module.__name__.rpartition('.')[2]}.{type(spec).__name__}({arguments})"
 
 
 def own(spec):
@@ -49,8 +50,8 @@ class TestEverySpecification:
     def test_its_repr_evaluates_back(self, spec):
         names = {name: value for module in MODULES for name, value in vars(module).items() if type(spec) is value}
         names |= {"KL": penalties.KL, "Contraction": penalties.Contraction}
-        assert eval(repr(spec), names) == spec
-        assert eval(qualified(spec), dict(NAMES)) == spec
+        assert eval(repr(spec), names) == spec  # noqa: S307  # our own text
+        assert eval(qualified(spec), dict(NAMES)) == spec  # noqa: S307
 
     def test_parameters_round_trip(self, spec):
         deep = spec.get_params()
@@ -88,7 +89,8 @@ class TestEverySpecification:
 def wrong(constraint):
     """Values that a constraint must not admit."""
     if isinstance(constraint, Number):
-        edges = [low for low, open_ in ((constraint.low, constraint.open_low), (constraint.high, constraint.open_high)) if open_]
+        ends = ((constraint.low, constraint.open_low), (constraint.high, constraint.open_high))
+        edges = [end for end, is_open in ends if is_open]
         below = [constraint.low - 1] if constraint.low > float("-inf") else []
         return ["7", None, True, float("nan"), float("inf"), *edges, *below, *([1.5] if constraint.whole else [])]
     if isinstance(constraint, Each):
@@ -135,18 +137,28 @@ MESSAGES = [
         {"dtype": "float16"},
         "dtype must be one of None, 'float32', 'float64', torch.float32, torch.float64; got 'float16'",
     ),
-    ({"input_shape": ()}, "input_shape must be one of None or a sequence of at least 1, each a whole number >= 1; got ()"),
+    (
+        {"input_shape": ()},
+        "input_shape must be one of None or a sequence of at least 1, each a whole number >= 1; got ()",
+    ),
     (
         {"encoder": "mlp"},
-        "encoder must be one of None or a specification such as encoders.MLP((512, 256)), a torch.nn.Module, or a "
-        "callable that returns one; got 'mlp'",
+        (
+            "encoder must be one of None or a specification such as encoders.MLP((512, 256)), a torch.nn.Module, or a "
+            "callable that returns one; got 'mlp'"
+        ),
     ),
     (
         {"random_state": "x"},
-        "random_state must be one of None or a numpy.random.RandomState or a whole number >= 0 and <= 9.22337e+18; "
-        "got 'x'",
+        (
+            "random_state must be one of None or a numpy.random.RandomState or a whole number >= 0 and <= 9.22337e+18; "
+            "got 'x'"
+        ),
     ),
-    ({"code_size": 0, "patience": 0}, "code_size must be a whole number >= 1; got 0 and patience must be a whole number >= 1; got 0"),
+    (
+        {"code_size": 0, "patience": 0},
+        "code_size must be a whole number >= 1; got 0 and patience must be a whole number >= 1; got 0",
+    ),
 ]
 
 
@@ -173,8 +185,10 @@ def test_unknown_settings_of_the_estimator():
     assert str(caught.value) == "no such setting: cod_size; in Autoencoder; did you mean 'code_size'?"
     with pytest.raises(SettingError) as caught:
         Autoencoder().set_params(penalty__strength=3)
-    expected = "penalty__strength cannot be set: penalty is None; in Autoencoder; a specification, which has parameters of its own"
-    assert str(caught.value) == expected
+    assert str(caught.value) == (
+        "penalty__strength cannot be set: penalty is None; in Autoencoder; "
+        "a specification, which has parameters of its own"
+    )
 
 
 def test_a_part_and_its_setting_can_be_set_at_once():
@@ -227,7 +241,7 @@ def test_public_names():
         "likelihoods",
         "penalties",
     } <= set(dir(isthmus))
-    with pytest.raises(AttributeError, match="^module 'isthmus' has no attribute 'nothing'$"):
+    with pytest.raises(AttributeError, match=r"^module 'isthmus' has no attribute 'nothing'$"):
         isthmus.nothing  # noqa: B018
 
 

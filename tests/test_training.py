@@ -2,19 +2,18 @@
 
 import json
 import math
+from itertools import chain
 
 import numpy as np
 import pytest
 import torch
+from members import KINDS, Dropping, rows, small
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from isthmus import Autoencoder, codes, corruptions, decoders, encoders, penalties
+from isthmus import corruptions, penalties
 from isthmus.errors import DivergenceError, RunError
 from isthmus.training import Rows, Settings, State, train, write_checkpoint
-from tests.members import KINDS, Dropping, rows, small
-
-LINEAR = {"encoder": encoders.Linear(), "decoder": decoders.Linear(), "random_state": 0}
 
 
 def weights_of(module):
@@ -54,7 +53,7 @@ def test_a_random_state_is_drawn_from():
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_global_generators_are_left_alone(kind):
     torch.manual_seed(5)
-    np.random.seed(5)  # noqa: NPY002  # the global one is what is watched
+    np.random.seed(5)  # noqa: NPY002
     before = torch.get_rng_state(), np.random.get_state()[1].copy()  # noqa: NPY002
     ae = small(kind, encoder=Dropping) if kind == "undercomplete" else small(kind)
     ae.fit(rows()).partial_fit(rows())
@@ -182,9 +181,9 @@ def test_batches_cover_each_row_once_an_epoch_in_another_order(n, batch, sizes):
     assert len(epochs) == 4
     for epoch in epochs:
         assert [len(part) for part in epoch] == sizes
-        assert sorted(sum(epoch, [])) == list(range(n))
+        assert sorted(chain(*epoch)) == list(range(n))
     if n > 3 and len(sizes) > 1:
-        assert len({tuple(sum(epoch, [])) for epoch in epochs}) > 1
+        assert len({tuple(chain(*epoch)) for epoch in epochs}) > 1
 
 
 def test_the_schedule_is_half_a_cosine_to_a_hundredth():
@@ -228,7 +227,8 @@ def test_few_rows_and_columns(kind, n, d, batch):
 def test_few_rows_with_normalised_batches():
     """Batch normalisation cannot learn from one row: a last batch of one joins the one before it."""
     net = nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4), nn.Linear(4, 2))
-    assert np.isfinite(small("undercomplete", encoder=net, batch_size=16, validation_fraction=0).fit(rows(33, 3)).score(rows(33, 3)))
+    ae = small("undercomplete", encoder=net, batch_size=16, validation_fraction=0).fit(rows(33, 3))
+    assert np.isfinite(ae.score(rows(33, 3)))
 
 
 class Trap(nn.Module):
@@ -362,7 +362,7 @@ DAMAGES = {
     "empty": lambda path: path.write_bytes(b""),
     "text": lambda path: path.write_text("not a checkpoint at all"),
     "missing": lambda path: path.unlink(),
-    "no metadata": lambda path: rewrite(path),
+    "no metadata": rewrite,
     "metadata is no JSON": lambda path: rewrite(path, meta="{"),
     "metadata is a list": lambda path: rewrite(path, meta="[]"),
     "metadata lacks keys": lambda path: rewrite(path, meta='{"epoch": 1}'),
@@ -411,7 +411,7 @@ def test_a_full_disk_leaves_the_checkpoint_before(tmp_path, monkeypatch):
     path = checkpoint(tmp_path)
     before = path.read_bytes()
     monkeypatch.setattr("isthmus.training.checkpoints.save", lambda *a, **k: (_ for _ in ()).throw(OSError(28, "full")))
-    with pytest.raises(ValueError, match="^no room to write the file; at .*last.safetensors; nothing was written; "):
+    with pytest.raises(ValueError, match=r"^no room to write the file; at .*last.safetensors; nothing was written; "):
         small("linear").fit(rows(), observers=[lambda state: write_checkpoint(path, state)])
     assert path.read_bytes() == before
     assert [p.name for p in tmp_path.iterdir()] == ["last.safetensors"]
@@ -426,10 +426,10 @@ def test_noise_differs_between_epochs_and_repeats_with_the_seed():
             return 0 * p.z.sum(-1)
 
     settings = {"batch_size": None, "validation_fraction": 0, "penalty": Watching()}
-    Autoencoder(2, corruption=corruptions.Gaussian(0.5), code=codes.Plain(), max_epochs=3, **LINEAR | settings).fit(rows())
+    small("linear", corruption=corruptions.Gaussian(0.5), **settings).fit(rows())
     assert not torch.equal(seen[0], seen[1])
     assert not torch.equal(seen[1], seen[2])
-    Autoencoder(2, corruption=corruptions.Gaussian(0.5), code=codes.Plain(), max_epochs=3, **LINEAR | settings).fit(rows())
+    small("linear", corruption=corruptions.Gaussian(0.5), **settings).fit(rows())
     assert all(torch.equal(seen[i], seen[i + 3]) for i in range(3))
 
 

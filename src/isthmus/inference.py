@@ -24,6 +24,7 @@ def batched(
     results = []
     with torch.no_grad():
         for start in range(0, max(len(X), 1), size):
-            rows = torch.as_tensor(np.require(X[start : start + size], requirements=("C", "W"))).to(like.device, like.dtype)
+            part = np.require(X[start : start + size], requirements=("C", "W"))
+            rows = torch.as_tensor(part).to(like.device, like.dtype)
             results.append(function(rows).detach().cpu().numpy().astype(X.dtype, copy=False))
     return results[0] if len(results) == 1 else np.concatenate(results)

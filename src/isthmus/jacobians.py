@@ -45,5 +45,4 @@ def _rows(encoder: nn.Module, code: Code, x: Tensor) -> list[Tensor]:
 def _gradient(unit: Tensor, x: Tensor) -> Tensor:
     if not unit.requires_grad:
         return torch.zeros_like(x)
-    (slope,) = torch.autograd.grad(unit.sum(), x, create_graph=True, allow_unused=True)
-    return torch.zeros_like(x) if slope is None else slope
+    return torch.autograd.grad(unit.sum(), x, create_graph=True, materialize_grads=True)[0]
