@@ -10,7 +10,7 @@ from sklearn.model_selection import GridSearchCV
 from torch import nn
 from torch.func import jacrev
 
-from isthmus import Autoencoder, codes, decoders, encoders, penalties
+from isthmus import Autoencoder, codes, decoders, encoders, load, penalties
 from isthmus.errors import SettingError
 from isthmus.foreign import ForeignEncoder
 from isthmus.jacobians import jacobian, squared_norm
@@ -307,3 +307,25 @@ def test_parts_that_do_not_fit_are_one_clear_error(slots, message):
     with pytest.raises(SettingError) as caught:
         Autoencoder(2, **slots).fit(rows())
     assert str(caught.value) == message
+
+
+class Learned(nn.Module):
+    """(z − c)², with a centre c of its own to learn."""
+
+    def __init__(self):
+        super().__init__()
+        self.centre = nn.Parameter(torch.full((2,), 3.0))
+
+    def forward(self, p):
+        return (p.z - self.centre).square().sum(dim=1)
+
+
+def test_a_users_own_penalty_is_trained_saved_and_restored(tmp_path):
+    X = rows()
+    ae = Autoencoder(2, encoders.MLP((4,)), penalty=Learned(), max_epochs=5, random_state=0).fit(X)
+    centre = ae.module_.state_dict()["own_penalty.centre"]
+    assert not torch.equal(centre, torch.full_like(centre, 3.0))
+    ae.save(tmp_path / "model")
+    again = load(tmp_path / "model", penalty=Learned())
+    assert torch.equal(again.module_.state_dict()["own_penalty.centre"], centre)
+    assert np.array_equal(again.transform(X), ae.transform(X))

@@ -97,7 +97,11 @@ def _compose(blueprint: Blueprint) -> Composition:
     encoder = _encoder(blueprint, width, code.width)
     decoder = _decoder(blueprint, code.size, width * likelihood.width, encoder)
     terms = _penalties(blueprint.slot("penalty"), Parts(encoder, code, decoder))
-    return Composition(_corruption(blueprint), encoder, code, decoder, likelihood, terms)
+    module = Composition(_corruption(blueprint), encoder, code, decoder, likelihood, terms)
+    for name, term in terms.items():
+        if isinstance(term, nn.Module):  # a user's own: what it learns is trained, moved and saved with the rest
+            module.add_module(f"own_{name}", term)
+    return module
 
 
 def _likelihood(blueprint: Blueprint) -> likelihoods.Likelihood:
