@@ -156,7 +156,7 @@ def _draw(figure: Figure, trials: Sequence[Trial]) -> None:
     left.plot([], [], "o", color=ORANGE, label="without L2")
     left.plot([], [], "s", color=BLUE, label="with L2")
     left.set(xlabel="rank", ylabel="|cosine| with the principal direction", ylim=(0, 1.05), xticks=ranks)
-    left.legend(loc="lower left")
+    figure.legend(loc="outside lower center", ncols=2)
     ends = [0.0, 1.1 * max(trial.principal.eigenvalues.max() for trial in trials)]
     right.plot(ends, ends, color=GREY, zorder=0)
     right.set(xlabel="eigenvalue of the covariance", ylabel="2λ / (1 − s²) from the decoder under L2")
