@@ -141,6 +141,11 @@ min(8, D - 1) principal components of standardised columns; `pyod-pca` weighs th
 the inverse of their variance (where columns are collinear its infinite scores rank as the largest). Made by
 `anomaly.py`.
 
+What the figures are worth: the detector's score was chosen on these very tables among about thirty variants
+(`docs/decisions/0002`). A study of half-splits found that choosing the single best variant does not carry over from
+one half of the tables to the other, while adding a distance to the reconstruction error does. The seconds were taken
+at different times on a machine that was busy, and compare nothing.
+
 {markdown(results)}
 """
 

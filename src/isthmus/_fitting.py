@@ -178,11 +178,11 @@ def _settings(ae: Autoencoder, n: int, seed: int) -> Settings:
 
 
 def batch_size(asked: int | str | None, n: int) -> int:
-    """Rows a batch: as asked; all where None; "auto" is the power of two nearest n / 20, within 16 and 512."""
+    """Rows a batch: as asked; all where None; "auto" is the power of two nearest n / 20, within 16 and 128."""
     if asked is None:
         return n
     if isinstance(asked, str):
-        return int(2 ** np.clip(np.round(np.log2(max(n, 1) / 20)), 4, 9))
+        return int(2 ** np.clip(np.round(np.log2(max(n, 1) / 20)), 4, 7))
     return asked
 
 

@@ -43,7 +43,7 @@ class MLP(Spec):
     """A multi-layer perceptron with the named hidden widths, from the code outwards."""
 
     hidden: tuple[int, ...] = (128,)
-    activation: str = "relu"
+    activation: str = "silu"
     constraints: ClassVar[Mapping[str, Constraint]] = {
         "hidden": Each(count()),
         "activation": OneOf(tuple(ACTIVATIONS)),

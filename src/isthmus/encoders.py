@@ -30,7 +30,7 @@ class MLP(Spec):
     """A multi-layer perceptron with the named hidden widths; the last layer is linear, the code bends it."""
 
     hidden: tuple[int, ...] = (128,)
-    activation: str = "relu"
+    activation: str = "silu"
     constraints: ClassVar[Mapping[str, Constraint]] = {
         "hidden": Each(count()),
         "activation": OneOf(tuple(ACTIVATIONS)),

@@ -104,9 +104,19 @@ def _learned(ae: Autoencoder, config: dict[str, Any], saved: dict[str, torch.Ten
 
 def load_detector(folder: Path, config: Config, parts: dict[str, Any]) -> AnomalyDetector:
     """Rebuild a fitted detector around its autoencoder."""
-    inner = load_autoencoder(folder, config, parts)
+    return restore_detector(folder, load_autoencoder(folder, config, parts), config.get("detector"))
+
+
+def restore_detector(folder: Path, ae: Autoencoder, saved: Any) -> AnomalyDetector:
+    """A detector around a loaded autoencoder, from the calibration that a folder's configuration holds.
+
+    Raises
+    ------
+    RunError
+        Where it is damaged.
+    """
     try:
-        return AnomalyDetector.restore(inner, config["detector"])
+        return AnomalyDetector.restore(ae, saved)
     except FAULTS as fault:
         raise _misfit(folder, fault) from fault
 

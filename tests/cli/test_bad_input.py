@@ -272,6 +272,17 @@ def test_a_damaged_or_foreign_file_in_a_run(cli, trained, table, tmp_path, name,
     assert str(run) in answer.err
 
 
+def test_a_damaged_calibration_of_scores(cli, trained, table, tmp_path):
+    run = tmp_path / "run"
+    shutil.copytree(trained, run)
+    config = json.loads((run / "config.json").read_text())
+    del config["run"]["detector"]["learned"]["offset_"]
+    (run / "config.json").write_text(json.dumps(config))
+    answer = cli("anomalies", run, table, "-o", "s.csv")
+    assert answer.code == 2, answer.err
+    assert answer.err == (f"isthmus: config.json and model.safetensors do not fit ('offset_'); in {run}; train again\n")
+
+
 def test_a_run_that_is_not_finished(cli, trained, tmp_path):
     run = tmp_path / "run"
     shutil.copytree(trained, run)

@@ -42,7 +42,7 @@ def test_ctrl_c_while_training_leaves_a_run_to_go_on_with(cli, tmp_path):
         "--set",
         "patience=100000",
     ]
-    process = subprocess.Popen(  # noqa: S603  # our own command
+    process = subprocess.Popen(
         [sys.executable, "-m", "isthmus", *words], cwd=tmp_path, stderr=subprocess.PIPE, text=True, env=os.environ
     )
     deadline = time.monotonic() + 60

@@ -205,7 +205,7 @@ def repeated_units(shelf):
 
 def repeated_by_training(shelf):
     X, X_test, _ = shelf.digits
-    ae = Autoencoder(8, Echo, decoders.MLP(), max_epochs=80, **IMAGES)
+    ae = Autoencoder(8, Echo, decoders.MLP(), learning_rate=5e-3, max_epochs=120, **IMAGES)
     return ae.fit(X), X, X_test
 
 

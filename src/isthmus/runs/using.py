@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from isthmus.anomaly import AnomalyDetector
 from isthmus.data import load_data, write_image, write_table
 from isthmus.errors import DataError, RunError, SettingError
+from isthmus.loading import restore_detector
 from isthmus.runs.folder import Run
 from isthmus.runs.source import rows_for
 
@@ -73,7 +73,7 @@ def anomalies(run: Run, data: str, out: Path) -> dict[str, Any]:
         raise RunError(
             "no calibration of scores", f"at {run.folder}", "a run that isthmus train wrote", "train it again"
         )
-    detector, X = AnomalyDetector.restore(run.ae, saved), rows_for(run, data).X
+    detector, X = restore_detector(run.folder, run.ae, saved), rows_for(run, data).X
     contributions = detector.contributions(X)  # (N, D)
     scores = -contributions.sum(axis=1)
     flagged = scores < detector.offset_
