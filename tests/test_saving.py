@@ -102,7 +102,9 @@ def test_settings_of_numpy_are_saved(tmp_path):
     assert again.input_shape == (6,)
 
 
-@pytest.mark.parametrize("settings", [{"dtype": torch.float32}, {"random_state": np.random.RandomState(0)}], ids=["dtype", "random_state"])
+@pytest.mark.parametrize(
+    "settings", [{"dtype": torch.float32}, {"random_state": np.random.RandomState(0)}], ids=["dtype", "random_state"]
+)
 def test_settings_that_are_no_json(settings, tmp_path):
     ae = small("linear", **settings).fit(rows())
     assert np.array_equal(load(saved(tmp_path, ae)).transform(rows()), ae.transform(rows()))
