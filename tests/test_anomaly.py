@@ -170,3 +170,11 @@ def test_wrong_settings(settings, message):
     with pytest.raises(SettingError) as caught:
         AnomalyDetector(**settings).fit(rows())
     assert str(caught.value) == f"{message}; in AnomalyDetector"
+
+
+def test_the_detectors_seed_decides_where_it_is_given():
+    X = rows()
+    own = [AnomalyDetector(small("denoising", random_state=s), random_state=3).fit(X).score_samples(X) for s in (0, 1)]
+    assert np.array_equal(*own)
+    left = [AnomalyDetector(small("denoising", random_state=s)).fit(X).score_samples(X) for s in (0, 1)]
+    assert not np.array_equal(*left)

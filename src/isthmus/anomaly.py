@@ -44,7 +44,7 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
     marginal : float
         Weight m of the distance from the mean; 0 leaves the reconstruction error alone.
     random_state : int, numpy.random.RandomState or None
-        Seed of the default autoencoder, and of the held-out rows.
+        Seed of the autoencoder, and so of the held-out rows; None leaves a given one its own.
 
     Attributes
     ----------
@@ -108,7 +108,8 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
 
     def _template(self, columns: int) -> Autoencoder:
         if self.autoencoder is not None:
-            return clone(self.autoencoder)
+            ae = clone(self.autoencoder)
+            return ae if self.random_state is None else ae.set_params(random_state=self.random_state)
         size = max(1, min(CODE_SIZE, columns - 1))
         return Autoencoder(size, max_epochs=EPOCHS, random_state=self.random_state)
 
