@@ -187,8 +187,8 @@ def batch_size(asked: int | str | None, n: int) -> int:
 
 
 def epochs(asked: int | str, steps: int) -> int:
-    """Epochs at most: as asked; "auto" makes about 6,000 steps of so many an epoch, within 30 and 200 epochs."""
-    return int(np.clip(STEPS // steps, 30, 200)) if isinstance(asked, str) else asked
+    """Epochs at most: as asked; "auto" makes about 6,000 steps of so many an epoch, within 30 and 500 epochs."""
+    return int(np.clip(STEPS // steps, 30, 500)) if isinstance(asked, str) else asked
 
 
 def _train(

@@ -68,7 +68,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
     input_shape : tuple of int, optional
         The shape of a row, (channels, height, width) for images. Rows enter and leave flat.
     max_epochs, batch_size, learning_rate, weight_decay, schedule, clip_norm
-        Training: `max_epochs` "auto" makes about 6,000 steps, within 30 and 200 epochs; `batch_size` "auto" is the
+        Training: `max_epochs` "auto" makes about 6,000 steps, within 30 and 500 epochs; `batch_size` "auto" is the
         power of two nearest to a twentieth of the rows, within 16 and 128, None takes all rows at once;
         `schedule` "cosine" lets the rate fall to a hundredth, "constant" keeps it; `clip_norm` bounds the gradient.
     validation_fraction : float
