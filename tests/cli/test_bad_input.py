@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -310,8 +311,7 @@ def test_own_faults_leave_a_log_and_no_traceback(cli, monkeypatch):
     assert answer.code == 3
     assert "Traceback" not in answer.out + answer.err
     log = answer.json["error"]["where"].removeprefix("the log lies at ")
-    with open(log, encoding="utf-8") as file:  # noqa: PTH123
-        assert "ZeroDivisionError: planted" in file.read()
+    assert "ZeroDivisionError: planted" in Path(log).read_text(encoding="utf-8")
     assert answer.err == (
         f"isthmus: a fault of isthmus itself (ZeroDivisionError); the log lies at {log}; please report it\n"
     )
