@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import torch
 from torch import Generator, Tensor, nn
 
 from isthmus import jacobians
 from isthmus.codes import Code
 from isthmus.corruptions import Corruption
 from isthmus.likelihoods import Likelihood
+from isthmus.nn import trail
 from isthmus.passes import Pass
 from isthmus.penalties import Term
 
@@ -42,8 +44,11 @@ class Composition(nn.Module):
         self, x: Tensor, context: Tensor | None = None, rng: Generator | None = None, weight: Tensor | None = None
     ) -> Pass:
         x_tilde, mask = (x, None) if rng is None else self.corruption(x, rng)
-        z, stats = self.code(self.encoder(x_tilde), context, rng)
-        return Pass(x, x_tilde, mask, z, stats, self.decoder(z, context), weight)
+        if torch.is_grad_enabled() and any(getattr(term, "differentiates", False) for term in self.penalties.values()):
+            x_tilde = x_tilde.view_as(x_tilde).requires_grad_()  # a view: the caller's rows stay as they are
+        way = trail(self.encoder, x_tilde)
+        z, stats = self.code(way[-1], context, rng)
+        return Pass(x, x_tilde, mask, z, stats, self.decoder(z, context), weight, rng, way)
 
     def objective(self, p: Pass) -> dict[str, Tensor]:
         """The loss as named terms, each a mean over rows of sums over a row's numbers; their sum is minimised."""

@@ -14,33 +14,24 @@ from sklearn.decomposition import PCA
 
 from isthmus._files import atomic_write_text
 from isthmus.data import Dataset
-from isthmus.errors import DataError, RunError, SettingError
+from isthmus.errors import SettingError
 from isthmus.estimators import Autoencoder
 from isthmus.evidence import Reference, examine_with
 from isthmus.evidence.pictures import code_map
 from isthmus.plain import plain
-from isthmus.runs.examining import can_draw, scores
-from isthmus.runs.folder import REPORT, is_taken, make_folder, write_json
+from isthmus.runs.examining import can_draw
+from isthmus.runs.folder import REPORT, make_folder, write_json
+from isthmus.runs.results import check_free
 from isthmus.runs.settings import build, find_kind, own_arguments
 from isthmus.threads import threads_for
+from isthmus.trials import Split, fit_all, scores, seconds, split, spread
 from isthmus.zoo import KINDS
 
 Array = NDArray[np.floating]
 Tick = Callable[[str], None]  # called with a kind's name when one of its seeds is done
-TEST_SHARE = 0.3
-SPLIT_SEED = 20260101  # one for all: seeds vary the weights, never the rows
 SHOWN = 10  # rows drawn beside their reconstructions
 RESULT = "comparison.json"
 MAPPED = 1000  # rows drawn on a map of the code
-
-
-@dataclass(frozen=True)
-class Split:
-    """Rows to train on and rows to test on, with the labels of the latter."""
-
-    train: Array
-    test: Array
-    test_labels: NDArray[np.int64] | None = None
 
 
 @dataclass
@@ -49,24 +40,6 @@ class Comparison:
 
     result: dict[str, Any]
     pictures: dict[str, Any] = field(default_factory=dict)
-
-
-def split(dataset: Dataset) -> Split:
-    """A set's own test rows where it has them, else 30 % of its rows, the same ones every time.
-
-    Raises
-    ------
-    DataError
-        Where there are too few rows.
-    """
-    if dataset.X_test is not None:
-        return Split(dataset.X, dataset.X_test, dataset.y_test)
-    n = len(dataset.X)
-    if n < 2:
-        raise DataError(f"{n} row", f"in {dataset.name}", "at least 2, to train on some and test on others")
-    order = np.random.default_rng(SPLIT_SEED).permutation(n)
-    test, train = np.split(order, [max(1, int(n * TEST_SHARE))])
-    return Split(dataset.X[train], dataset.X[test], None if dataset.y is None else dataset.y[test])
 
 
 def choose_kinds(text: str) -> list[str]:
@@ -93,7 +66,7 @@ def compare(
     settings: Mapping[str, Any] | None = None,
     tick: Tick = lambda kind: None,
 ) -> Comparison:
-    """Train each kind with each seed and score it on the test rows.
+    """Train each kind, all its seeds together, and score it on the test rows.
 
     Parameters
     ----------
@@ -116,7 +89,7 @@ def compare(
     comparison = Comparison(result | {"rows": []}, _pictures(dataset, rows))
     for kind in kinds:
         untrained = [estimator(kind, dataset, code_size, seed, settings) for seed in range(seeds)]
-        trials = [_trial(ae, rows, tick, kind) for ae in untrained]
+        trials = _trials(untrained, rows, lambda i, kind=kind: tick(kind))
         _note(comparison, kind, trials)
         _draw(comparison, kind, trials, rows)
     baseline = [_pca_trial(trials[0].ae, code_size, seed, rows) for seed in range(seeds)]
@@ -138,7 +111,10 @@ def estimator(
 
 @dataclass(frozen=True)
 class Trial:
-    """One training: `mse` in input units and `r2` in scaled ones, both on test rows, and rows as it restores them."""
+    """One training: `mse` in input units and `r2` in scaled ones, both on test rows, and rows as it restores them.
+
+    `seconds` is what its epochs took, its share where many were trained at once.
+    """
 
     ae: Autoencoder
     mse: float
@@ -147,12 +123,12 @@ class Trial:
     shown: Array
 
 
-def _trial(ae: Autoencoder, rows: Split, tick: Tick, kind: str) -> Trial:
-    began = time.perf_counter()
-    ae.fit(rows.train)
-    seconds = time.perf_counter() - began
-    tick(kind)
-    return Trial(ae, **scores(ae, rows.test), seconds=seconds, shown=ae.reconstruct(rows.test[:SHOWN]))
+def _trials(estimators: Sequence[Autoencoder], rows: Split, tick: Callable[[int], None]) -> list[Trial]:
+    fit_all(estimators, rows.train, tick)
+    return [
+        Trial(ae, **scores(ae, rows.test), seconds=seconds(ae), shown=ae.reconstruct(rows.test[:SHOWN]))
+        for ae in estimators
+    ]
 
 
 def _pca_trial(ae: Autoencoder, code_size: int, seed: int, rows: Split) -> Trial:
@@ -160,23 +136,18 @@ def _pca_trial(ae: Autoencoder, code_size: int, seed: int, rows: Split) -> Trial
     train, test = ae.scale(rows.train), ae.scale(rows.test)
     began = time.perf_counter()
     pca = PCA(min(code_size, *train.shape), random_state=seed).fit(train)
-    seconds = time.perf_counter() - began
+    took = time.perf_counter() - began
     restored = pca.inverse_transform(pca.transform(test))
     spread = float(np.square(test - ae.mean_).sum())
     r2 = 1 - float(np.square(test - restored).sum()) / spread if spread > 0 else 0.0
     rows_back = ae.unscale(restored)
     mse = float(np.mean(np.square(rows.test.astype(np.float64) - rows_back)))
-    return Trial(ae, mse, r2, seconds, rows_back[:SHOWN])
+    return Trial(ae, mse, r2, took, rows_back[:SHOWN])
 
 
 def _note(comparison: Comparison, kind: str, trials: Sequence[Trial]) -> None:
-    columns = {name: _spread([getattr(trial, name) for trial in trials]) for name in ("mse", "r2", "seconds")}
+    columns = {name: spread([getattr(trial, name) for trial in trials]) for name in ("mse", "r2", "seconds")}
     comparison.result["rows"].append({"kind": kind, "seeds": len(trials), **columns})
-
-
-def _spread(values: Sequence[float]) -> dict[str, float]:
-    """Mean and sample standard deviation; a single value has a deviation of 0."""
-    return {"mean": float(np.mean(values)), "sd": float(np.std(values, ddof=1)) if len(values) > 1 else 0.0}
 
 
 def _pictures(dataset: Dataset, rows: Split) -> dict[str, Any]:
@@ -212,14 +183,7 @@ def prepare(out: Path, overwrite: bool) -> None:
     RunError
         Where it cannot be written to, or holds something else already.
     """
-    if is_taken(out) and not (overwrite and (out / RESULT).is_file()):
-        ours = (out / RESULT).is_file()
-        raise RunError(
-            "already a comparison" if ours else "not a comparison, and not empty",
-            f"at {out}",
-            "a new or an empty folder",
-            "replace it with --overwrite, or choose another --out" if ours else "choose another --out",
-        )
+    check_free(out, RESULT, "comparison", overwrite)
     make_folder(out)
 
 

@@ -1,48 +1,47 @@
-"""The Jacobian of the code with respect to the row, and its squared norm: in closed form where there is one."""
+"""The Jacobian of the code with respect to the row, and its squared norm: in closed form where there is one.
+
+A perceptron's is the product J = diag(c) W_L diag(s_{L−1}) W_{L−1} … diag(s₁) W₁ at each row, s the slopes of the hidden
+layers and c the code's. It is never multiplied out for the norm alone; what is cheapest is a function of the shapes.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
 import torch
-from torch import Tensor, nn
+from torch import Generator, Tensor, nn
 
 from isthmus.codes import Code
 from isthmus.nn import Perceptron
+from isthmus.passes import Pass
+
+
+class Chain(NamedTuple):
+    """The factors of J for N rows, from the input's end."""
+
+    matrices: Sequence[Tensor]  # W₁ … W_L
+    slopes: Sequence[Tensor]  # s₁ … s_{L−1}, (N, H) each
+    bend: Tensor | None  # c, (N, K); None where it is 1
+
+
+def chain(encoder: nn.Module, code: Code, x: Tensor, trail: Sequence[Tensor] = ()) -> Chain | None:
+    """The factors of ∂z/∂x; None where they are not known. `trail`: what the encoder's layers gave, to save a pass."""
+    if not isinstance(encoder, Perceptron):
+        return None
+    trail = trail or encoder.trail(x)
+    matrices, slopes = [layer.weight for layer in encoder.dense], encoder.slopes(trail)
+    if type(code).forward is Code.forward:  # z = a
+        return Chain(matrices, slopes, None)
+    bend = None if type(code).slope is Code.slope else code.slope(trail[-1])
+    return None if bend is None else Chain(matrices, slopes, bend)
 
 
 def jacobian(encoder: nn.Module, code: Code, x: Tensor) -> Tensor:
     """∂z/∂x of the deterministic code at each row, (N, K, D)."""
-    slope = code.slope(encoder(x)) if isinstance(encoder, Perceptron) else None
-    if slope is None or not isinstance(encoder, Perceptron):
-        return torch.stack(_rows(encoder, code, x), dim=1)
-    return slope[:, :, None] * encoder.jacobian(x)
-
-
-def squared_norm(encoder: nn.Module, code: Code, x: Tensor) -> Tensor:
-    """‖∂z/∂x‖²_F at each row, (N,), exact.
-
-    One layer: Σᵢ s′(aᵢ)² ‖Wᵢ‖² (Rifai 2011). More layers: the product of the layers' Jacobians. Other encoders and
-    codes: one backward pass for each number of the code.
-    """
-    slope = code.slope(encoder(x)) if isinstance(encoder, Perceptron) else None
-    if slope is None or not isinstance(encoder, Perceptron):
-        return torch.stack([row.square().sum(dim=-1) for row in _rows(encoder, code, x)]).sum(dim=0)
-    if len(encoder.dense) == 1:
-        return slope.square() @ encoder.dense[0].weight.square().sum(dim=1)
-    return (slope[:, :, None] * encoder.jacobian(x)).square().sum(dim=(1, 2))
-
-
-def _rows(encoder: nn.Module, code: Code, x: Tensor) -> list[Tensor]:
-    """The Jacobian's rows, K tensors of (N, D), by automatic differentiation; they can be differentiated again.
-
-    Where no gradient reaches the row (a quantised or constant code) it is 0.
-    """
-    with torch.enable_grad():
-        x = x.detach().requires_grad_()
-        z, _ = code(encoder(x))
-        return [_gradient(z[:, k], x) for k in range(z.shape[1])]
-
-
-def _gradient(unit: Tensor, x: Tensor) -> Tensor:
-    if not unit.requires_grad:
-        return torch.zeros_like(x)
-    return torch.autograd.grad(unit.sum(), x, create_graph=True, materialize_grads=True)[0]
+    factors = chain(encoder, code, x)
+    if factors is None:
+        return torch.stack(list(_rows(encoder, code, Pass.of(x))), dim=1)
+    (first, *_), slopes, bend = factors
+    product = _from_the_code(factors) @ first if slopes else first.expand(len(x), -1, -1)
+    return product if bend is None else product * bend[:, :, None]

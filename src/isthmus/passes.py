@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from jaxtyping import Float
-from torch import Tensor
+from torch import Generator, Tensor
 
 
 @dataclass
@@ -19,3 +20,5 @@ class Pass:
     stats: dict[str, Tensor]  # what the code reports
     theta: Float[Tensor, "N D*width"]
     weight: Float[Tensor, " N"] | None = None  # None: all 1
+    rng: Generator | None = None  # None: everything is deterministic
+    trail: Sequence[Float[Tensor, "N H"]] = ()  # what the encoder's layers gave before they bend; the last: its output

@@ -2,6 +2,6 @@
 
 from isthmus.nn.activations import ACTIVATIONS, Activation
 from isthmus.nn.dense import Dense
-from isthmus.nn.perceptron import Perceptron, Transposed
+from isthmus.nn.perceptron import Perceptron, Transposed, trail
 
-__all__ = ["ACTIVATIONS", "Activation", "Dense", "Perceptron", "Transposed"]
+__all__ = ["ACTIVATIONS", "Activation", "Dense", "Perceptron", "Transposed", "trail"]

@@ -1,4 +1,4 @@
-"""Multi-layer perceptrons, their transposes, and their Jacobians in closed form."""
+"""Multi-layer perceptrons, which say what each layer gives and how steeply it bends; and their transposes."""
 
 from __future__ import annotations
 
@@ -29,29 +29,21 @@ class Perceptron(nn.Module):
         return cast("tuple[Dense, ...]", tuple(self.layers))
 
     def forward(self, x: Tensor) -> Tensor:
+        return self.trail(x)[-1]
+
+    def trail(self, x: Tensor) -> list[Tensor]:
+        """What each layer gives before its activation; the last is the output."""
         bend = ACTIVATIONS[self.activation].function
-        *hidden, last = self.dense
-        for layer in hidden:
-            x = bend(layer(x))
-        return last(x)
+        first, *rest = self.dense
+        trail = [first(x)]
+        for layer in rest:
+            trail.append(layer(bend(trail[-1])))
+        return trail
 
-    def slopes(self, x: Tensor) -> list[Tensor]:
-        """The hidden activations' slopes at each row, (N, H) a layer."""
+    def slopes(self, trail: Sequence[Tensor]) -> list[Tensor]:
+        """The hidden activations' slopes at each row of a trail, (N, H) a layer."""
         bend = ACTIVATIONS[self.activation]
-        slopes = []
-        for layer in self.dense[:-1]:
-            a = layer(x)
-            x = bend.function(a)
-            slopes.append(bend.slope(a, x))
-        return slopes
-
-    def jacobian(self, x: Tensor) -> Tensor:
-        """d output / d input at each row, (N, outputs, inputs), as a product of layers taken from the output's end."""
-        *hidden, last = self.dense
-        product = last.weight  # (outputs, H)
-        for layer, slope in zip(reversed(hidden), reversed(self.slopes(x)), strict=True):
-            product = (product * slope[:, None, :]) @ layer.weight
-        return product.expand(len(x), -1, -1) if product.ndim == 2 else product
+        return [bend.slope(a, bend.function(a)) for a in trail[:-1]]
 
 
 class Transposed(nn.Module):
@@ -75,3 +67,8 @@ class Transposed(nn.Module):
             z = z @ layer.weight + bias
             z = bend(z) if i < last else z
         return z
+
+
+def trail(network: nn.Module, x: Tensor) -> list[Tensor]:
+    """What each layer of a perceptron gives before its activation, the output last; of other networks the output."""
+    return network.trail(x) if isinstance(network, Perceptron) else [network(x)]

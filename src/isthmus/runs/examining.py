@@ -12,7 +12,6 @@ from safetensors.torch import load, save
 
 from isthmus._files import atomic, atomic_write_text
 from isthmus.errors import RunError
-from isthmus.estimators import Autoencoder
 from isthmus.evidence import Evidence, Reference, examine_with
 from isthmus.plain import plain
 from isthmus.runs.folder import EVIDENCE, REFERENCE, REPORT, Run, write_json
@@ -56,11 +55,6 @@ def _page(evidence: Evidence, title: str) -> str | None:
 def can_draw() -> bool:
     """Whether the packages of the extra `report` are installed."""
     return all(find_spec(package) is not None for package in ("jinja2", "matplotlib", "PIL"))
-
-
-def scores(ae: Autoencoder, X: np.ndarray) -> dict[str, float]:
-    """mse a number in input units, and R² against the training mean in scaled units."""
-    return {"mse": float(np.mean(np.square(X.astype(np.float64) - ae.reconstruct(X)))), "r2": ae.score(X)}
 
 
 def write_reference(folder: Path, reference: Reference | None) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,8 +33,13 @@ class Recorder:
         """A resumed run may have lines beyond its checkpoint: they are written anew from the history."""
         (self.folder / CHECKPOINT).parent.mkdir(exist_ok=True)
         write_json(self.folder / PLAN, self.plan)
-        atomic_write_text(self.folder / METRICS, "".join(map(_line, state.history)))
+        write_metrics(self.folder, state.history)
         self._begun = True
+
+
+def write_metrics(folder: Path, history: Sequence[Mapping[str, Any]]) -> None:
+    """A line an epoch, of a whole history at once."""
+    atomic_write_text(folder / METRICS, "".join(map(_line, history)))
 
 
 def _line(row: Mapping[str, Any]) -> str:

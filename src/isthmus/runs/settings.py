@@ -9,6 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from isthmus._constraints import AnyOf, Constraint, Each
 from isthmus._spec import Spec
 from isthmus.assembly import SLOTS
 from isthmus.errors import SettingError, nearest
@@ -29,16 +30,54 @@ def parse_assignments(texts: Iterable[str]) -> dict[str, Any]:
     SettingError
         Where a text is no assignment, or a name comes twice.
     """
-    settings: dict[str, Any] = {}
+    return {name: literal(value) for name, value in _assigned(texts, "hidden=512,256").items()}
+
+
+def parse_grid(texts: Iterable[str]) -> dict[str, list[Any]]:
+    """Values to try by name, from texts such as `penalty.strength=0.01,0.1` and `hidden=512,256;128`.
+
+    Commas separate the values, unless there are semicolons, or the setting is itself a sequence: then a comma is part
+    of the value.
+
+    Raises
+    ------
+    SettingError
+        Where a text is no assignment, has no values, or a name comes twice.
+    """
+    grid: dict[str, list[Any]] = {}
+    for name, text in _assigned(texts, "penalty.strength=0.01,0.1").items():
+        apart = ";" if ";" in text or _takes_sequence(name) else ","
+        parts = [part for part in text.split(apart) if part.strip()] if apart in text else [text]
+        if not parts:
+            raise SettingError(f"{name} has no values", "in --set", f"{name}=value{apart}value")
+        grid[name] = [literal(part) for part in parts]
+    return grid
+
+
+def _assigned(texts: Iterable[str], example: str) -> dict[str, str]:
+    """What stands right of each name's equals sign."""
+    assigned: dict[str, str] = {}
     for text in texts:
         name, equals, value = text.partition("=")
         name = name.strip()
         if not equals or not name:
-            raise SettingError(f"{text!r} is no assignment", "in --set", "name=value, such as hidden=512,256")
-        if name in settings:
+            raise SettingError(f"{text!r} is no assignment", "in --set", f"name=value, such as {example}")
+        if name in assigned:
             raise SettingError(f"{name} is set twice", "in --set", "each name once")
-        settings[name] = literal(value)
-    return settings
+        assigned[name] = value
+    return assigned
+
+
+def _takes_sequence(name: str) -> bool:
+    """Whether any part or the estimator has a setting of this name that takes several numbers, as `hidden` does."""
+    tables = [Autoencoder.constraints, *(part.constraints for slot in SLOTS for part in _parts(slot).values())]
+    leaf = name.rpartition(".")[2]
+    return any(_is_sequence(table[leaf]) for table in tables if leaf in table)
+
+
+def _is_sequence(constraint: Constraint) -> bool:
+    options = constraint.options if isinstance(constraint, AnyOf) else (constraint,)
+    return any(isinstance(option, Each) for option in options)
 
 
 def literal(text: str) -> Any:

@@ -9,9 +9,13 @@ from typing import Any
 
 import numpy as np
 
+from isthmus._fitting import split
 from isthmus.data import Dataset, load_data
 from isthmus.errors import DataError
 from isthmus.runs.folder import Run
+from isthmus.trials import hold_out
+
+SWEEP = "rows held out from the sweep"  # in a run's `held_out`: on these its settings were chosen
 
 
 def fingerprint(X: np.ndarray) -> str:
@@ -76,13 +80,18 @@ def rows_to_examine(run: Run, dataset: Dataset) -> tuple[np.ndarray, np.ndarray 
 
     A set's own test rows where it has them; of the training data itself the rows that were held out; else all.
     """
-    from isthmus._fitting import split
-
     if dataset.X_test is not None:
         return dataset.X_test, dataset.y_test, "the set's own test rows"
     if fingerprint(dataset.X) != run.about.get("data", {}).get("fingerprint"):
         return dataset.X, dataset.y, "all rows"
-    held = split(len(dataset.X), run.ae.validation_fraction, run.ae.seed_)[1]
+    held, which = _held_out(run, len(dataset.X))
     if not len(held):
         return dataset.X, dataset.y, "all rows, which are those it was trained on: none were held out"
-    return dataset.X[held], None if dataset.y is None else dataset.y[held], "the rows held out from training"
+    return dataset.X[held], None if dataset.y is None else dataset.y[held], which
+
+
+def _held_out(run: Run, n: int) -> tuple[np.ndarray, str]:
+    """Numbers of the rows, of n, that the run was not trained on."""
+    if run.about.get("held_out") == SWEEP:
+        return hold_out(n, "the data")[1], f"the {SWEEP}"
+    return split(n, run.ae.validation_fraction, run.ae.seed_)[1], "the rows held out from training"

@@ -17,12 +17,13 @@ from isthmus.data import Dataset, load_data
 from isthmus.estimators import Autoencoder
 from isthmus.evidence import Reference
 from isthmus.evidence.reference import subset
-from isthmus.runs.examining import scores, write_evidence, write_reference
+from isthmus.runs.examining import write_evidence, write_reference
 from isthmus.runs.folder import CHECKPOINT, Mode, Run, check_plan, workplace
 from isthmus.runs.record import Recorder
 from isthmus.runs.settings import build
 from isthmus.runs.source import describe
 from isthmus.training.loop import Observer
+from isthmus.trials import scores
 
 CALIBRATION_ROWS = 2000
 
@@ -88,24 +89,40 @@ def _plan(kind: str, ae: Autoencoder, dataset: Dataset) -> dict[str, Any]:
 
 def _finish(run: Run, request: Request, dataset: Dataset, keep_reference: bool) -> dict[str, Any]:
     ae, X = run.ae, dataset.X
+    about = {"kind": request.kind, "settings": request.settings, "data": describe(dataset)}
+    run, reference = write_run(run.folder, ae, dataset, about, keep_reference)
+    held = split(len(X), ae.validation_fraction, ae.seed_)[1]
+    if len(held):
+        write_evidence(run, X[held], None if dataset.y is None else dataset.y[held], reference, "rows held out")
+    return _summary(run, request.kind, X[held]) | {"evidence": bool(len(held))}
+
+
+def write_run(
+    folder: Path, ae: Autoencoder, trained_on: Dataset, about: Mapping[str, Any], keep_reference: bool = True
+) -> tuple[Run, Reference]:
+    """Write a fitted estimator with all that later verbs need of the rows it was trained on.
+
+    Parameters
+    ----------
+    trained_on : Dataset
+        Its `X` and `y` are what `fit` was given.
+    about : mapping
+        `kind`, `settings` and `data`, and whatever else is to be noted of the run.
+    """
+    X, y = trained_on.X, trained_on.y
     kept, held = split(len(X), ae.validation_fraction, ae.seed_)
-    labels = None if dataset.y is None else dataset.y[kept]
-    reference = Reference.of(ae, X[kept], labels)
-    about = {
-        "kind": request.kind,
+    reference = Reference.of(ae, X[kept], None if y is None else y[kept])
+    noted = {
+        **about,
+        "settings": {name: saving.encode(value) for name, value in about["settings"].items()},
         "seed": ae.seed_,
-        "settings": {name: saving.encode(value) for name, value in request.settings.items()},
-        "data": describe(dataset),
         "versions": versions(),
         "device": str(next(ae.module_.parameters()).device),
         "detector": _detector(ae, X, kept, held),
     }
-    saving.save_autoencoder(ae, run.folder, {"run": about})
-    write_reference(run.folder, reference if keep_reference else None)
-    run = Run(run.folder, ae, {"run": about})
-    if len(held):
-        write_evidence(run, X[held], None if dataset.y is None else dataset.y[held], reference, "rows held out")
-    return _summary(run, request.kind, X[held]) | {"evidence": bool(len(held))}
+    saving.save_autoencoder(ae, folder, {"run": noted})
+    write_reference(folder, reference if keep_reference else None)
+    return Run(folder, ae, {"run": noted}), reference
 
 
 def _summary(run: Run, kind: str, held_out: np.ndarray) -> dict[str, Any]:

@@ -1,0 +1,136 @@
+"""The floor: a step's matrix products and nothing else."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import torch
+
+from speed import nets
+from speed.cases import Case, Rows
+from speed.clock import Clock, Epochs
+
+Step = Callable[[], None]
+CHUNK = 4096  # rows at a time where only the encoder runs: the results stay in the caches
+
+
+@torch.no_grad()
+def prepare(case: Case, X: Rows, device: str) -> Epochs:
+    if case.group == "transform":
+        steps, step = case.rows // CHUNK, forward(case, X, device)
+    elif case.group == "convolution":
+        steps, step = case.steps, convolutions(case, device)
+    else:
+        steps, step = case.steps, products(case, device)
+    threads = quicker(step) if device == "cpu" else torch.get_num_threads()
+
+    @torch.no_grad()
+    def epochs(n: int) -> list[float]:
+        torch.set_num_threads(threads)
+        clock = Clock(device)
+        for _ in range(n + 1):
+            for _ in range(steps):
+                step()
+            clock.tick()
+        return clock.seconds()
+
+    return epochs
+
+
+def products(case: Case, device: str) -> Step:
+    """Forward, and backward from a gradient of the output, each layer's three products into buffers."""
+
+    def empty(*size: int) -> torch.Tensor:
+        return torch.randn(*size, device=device).mul_(0.03).to(getattr(torch, case.dtype))
+
+    calls = []
+    h, gradient = empty(case.batch, case.widths[0]), None
+    layers = []
+    for n, m in case.layers:
+        weight, out = empty(m, n), empty(case.batch, m)
+        layers.append((weight, h, out))
+        calls.append((h, weight.t(), out))
+        h = out
+    gradient = empty(*h.shape)
+    for i, (weight, inputs, _) in reversed(list(enumerate(layers))):
+        calls.append((gradient.t(), inputs, empty(*weight.shape)))
+        if i:
+            below = empty(*inputs.shape)
+            calls.append((gradient, weight, below))
+            gradient = below
+
+    def step() -> None:
+        for a, b, out in calls:
+            torch.mm(a, b, out=out)
+
+    return step
+
+
+def forward(case: Case, X: Rows, device: str) -> Step:
+    """The encoder's products over the rows, a chunk a step."""
+    rows = torch.from_numpy(X).to(device)
+    weights = [torch.randn(n, m, device=device) * 0.03 for n, m in case.layers[: len(case.widths) - 1]]
+    buffers = [torch.empty(CHUNK, weight.shape[1], device=device) for weight in weights[:-1]]
+    codes = torch.empty(len(rows), case.widths[-1], device=device)
+    chunks = [slice(start, start + CHUNK) for start in range(0, len(rows) - CHUNK + 1, CHUNK)]
+    place = iter(())
+
+    def step() -> None:
+        nonlocal place
+        where = next(place, None)
+        if where is None:
+            place = iter(chunks)
+            where = next(place)
+        h = rows[where]
+        for weight, out in zip(weights, [*buffers, codes[where]], strict=True):
+            h = torch.mm(h, weight, out=out)
+
+    return step
+
+
+def convolutions(case: Case, device: str) -> Step:
+    """The convolutions and dense products of the convolutional net, forward and backward; no `out=` is offered."""
+    modules = [m for half in nets.halves(case) for m in half.to(device)]
+    x = torch.randn(case.batch, *nets.shape(case), device=device)
+    recorded = []
+    for module in modules:
+        y = module(x)
+        if next(module.parameters(), None) is not None:
+            recorded.append((module, x, torch.randn_like(y)))
+        x = y
+
+    def step() -> None:
+        for i, (module, x, gradient) in enumerate(recorded):
+            if isinstance(module, torch.nn.Linear):
+                torch.mm(x, module.weight.t())
+                torch.mm(gradient.t(), x)
+                torch.mm(gradient, module.weight)
+            else:
+                _convolve(module, x, gradient, first=i == 0)
+
+    return step
+
+
+def _convolve(module: torch.nn.Module, x: torch.Tensor, gradient: torch.Tensor, first: bool) -> None:
+    transposed = isinstance(module, torch.nn.ConvTranspose2d)
+    settings = (module.stride, module.padding, module.dilation, transposed, module.output_padding, 1)
+    torch.ops.aten.convolution(x, module.weight, None, *settings)
+    torch.ops.aten.convolution_backward(gradient, x, module.weight, None, *settings, (not first, True, False))
+
+
+def quicker(step: Step) -> int:
+    """The number of threads, all that were given or 1, with which the step is quicker."""
+    most = torch.get_num_threads()
+    spent = {}
+    for threads in (most, 1):
+        torch.set_num_threads(threads)
+        step()
+        times = []
+        for _ in range(5):
+            start = time.perf_counter()
+            for _ in range(20):
+                step()
+            times.append(time.perf_counter() - start)
+        spent[threads] = min(times)
+    return min(spent, key=lambda threads: spent[threads])

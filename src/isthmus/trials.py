@@ -1,0 +1,92 @@
+"""Trainings judged on the same rows: which are held out for all, scores on them, means and spreads over seeds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from isthmus.data import Dataset
+from isthmus.errors import DataError
+from isthmus.estimators import Autoencoder
+from isthmus.populations import fit_together
+
+Array = NDArray[np.floating]
+Index = NDArray[np.intp]
+Labels = NDArray[np.int64]
+TEST_SHARE = 0.3
+SPLIT_SEED = 20260101  # one for all: seeds vary the weights, never the rows
+
+
+def hold_out(n: int, name: str) -> tuple[Index, Index]:
+    """Numbers of the rows to train on and of the rows to test on: 30 % of n, the same ones every time.
+
+    Raises
+    ------
+    DataError
+        Where there are fewer than two rows; `name` says of what.
+    """
+    if n < 2:
+        raise DataError(f"{n} row", f"in {name}", "at least 2, to train on some and test on others")
+    order = np.random.default_rng(SPLIT_SEED).permutation(n)
+    test, train = np.split(order, [max(1, int(n * TEST_SHARE))])
+    return train, test
+
+
+@dataclass(frozen=True)
+class Split:
+    """Rows to train on and rows to test on, with their labels where there are any."""
+
+    train: Array
+    test: Array
+    test_labels: Labels | None = None
+    train_labels: Labels | None = None
+
+
+def split(dataset: Dataset) -> Split:
+    """A set's own test rows where it has them, else 30 % of its rows, the same ones every time.
+
+    Raises
+    ------
+    DataError
+        Where there are too few rows.
+    """
+    X, y = dataset.X, dataset.y
+    if dataset.X_test is not None:
+        return Split(X, dataset.X_test, dataset.y_test, y)
+    train, test = hold_out(len(X), dataset.name)
+    return Split(X[train], X[test], None if y is None else y[test], None if y is None else y[train])
+
+
+def fit_all(
+    estimators: Sequence[Autoencoder], X: Array | Sequence[Array], tick: Callable[[int], None] | None = None
+) -> None:
+    """Fit all as one population, or one for each shape.
+
+    Raises
+    ------
+    SettingError, DataError, DivergenceError
+        As `Autoencoder.fit`; the first that diverged is raised once all are done.
+    """
+    for fault in fit_together(estimators, X, tick):
+        if fault is not None:
+            raise fault
+
+
+def scores(ae: Autoencoder, X: Array) -> dict[str, float]:
+    """mse a number in input units, and R² against the training mean in scaled units."""
+    return {"mse": float(np.mean(np.square(X.astype(np.float64) - ae.reconstruct(X)))), "r2": ae.score(X)}
+
+
+def seconds(ae: Autoencoder) -> float:
+    """What an estimator's epochs took: its share of the time where many were trained at once."""
+    return float(sum(row["seconds"] for row in ae.history_))
+
+
+def spread(values: Sequence[float]) -> dict[str, float]:
+    """Mean and sample standard deviation: a single value has a deviation of 0, no value gives NaN."""
+    if not len(values):
+        return {"mean": float("nan"), "sd": float("nan")}
+    return {"mean": float(np.mean(values)), "sd": float(np.std(values, ddof=1)) if len(values) > 1 else 0.0}
