@@ -13,10 +13,11 @@ if TYPE_CHECKING:
     from isthmus.anomaly import AnomalyDetector
     from isthmus.estimators import Autoencoder
     from isthmus.loading import load
+    from isthmus.sweeping import sweep
 
 __version__ = "0.1.0"
 
-_NAMES = {"Autoencoder": "estimators", "AnomalyDetector": "anomaly", "load": "loading"}
+_NAMES = {"Autoencoder": "estimators", "AnomalyDetector": "anomaly", "load": "loading", "sweep": "sweeping"}
 _MODULES = ("codes", "corruptions", "decoders", "encoders", "evidence", "likelihoods", "penalties", "zoo")
 
 __all__ = [
@@ -30,6 +31,7 @@ __all__ = [
     "likelihoods",
     "load",
     "penalties",
+    "sweep",
     "zoo",
 ]
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import copy
 from collections.abc import Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -16,34 +17,81 @@ from isthmus.assembly import Blueprint, assemble
 from isthmus.autoencoder import Composition
 from isthmus.errors import DataError, SettingError
 from isthmus.progress import bar
-from isthmus.scaling import check_varies, fit_scaler
+from isthmus.scaling import Scaler, check_varies, fit_scaler
 from isthmus.training import Rows, Settings, State, read_checkpoint, train
-from isthmus.training.loop import Observer
+from isthmus.training.loop import Member, Observer
 
 if TYPE_CHECKING:
     from isthmus.estimators import Autoencoder
 
 Array = NDArray[np.floating]
+Weighted = tuple[Any, Any]  # rows and their weights, or None
 STEPS = 6000
 LEAST_HELD_OUT = 10  # fewer rows than this say too little about when to stop
+
+
+@dataclass(frozen=True)
+class Learned:
+    """What is learned of the rows before any training: the split, the scaling, and the rows in scaled units."""
+
+    scaler: Scaler
+    shape: tuple[int, ...]
+    low: Array  # (D,) in scaled units
+    high: Array
+    mean: Array
+    x: Array  # (N, D) to train on
+    weight: Array | None
+    held: Array | None  # rows to watch
+    held_weight: Array | None
+
+
+@dataclass(frozen=True)
+class Job:
+    """An estimator about to be trained."""
+
+    ae: Autoencoder
+    member: Member
+    rows: Rows
+    held_out: Rows | None
+
+    def finish(self) -> None:
+        """Note on the estimator what training left."""
+        ae, state = self.ae, self.member.state
+        _note(ae, state)
+        ae.n_train_, ae.n_validation_ = len(self.rows), 0 if self.held_out is None else len(self.held_out)
+        ae.module_.eval()
 
 
 def fit(
     ae: Autoencoder, X: Array, weight: Array | None, observers: Sequence[Observer] = (), resume: Path | None = None
 ) -> None:
     """Learn scaling and weights from rows X; leaves the fitted attributes on `ae`."""
-    seed = _seed(ae.random_state)
+    seed = seed_of(ae)
+    job = prepared(ae, learned(ae, X, weight, seed), seed, observers)
+    if resume is not None:
+        read_checkpoint(resume, job.member.state)
+    with ExitStack() as stack:
+        stack.callback(job.finish)
+        shown = [stack.enter_context(bar())] if ae.verbose else []
+        train(job.member.state, job.rows, job.member.settings, job.held_out, [*observers, *shown])
+
+
+def learned(ae: Autoencoder, X: Array, weight: Array | None, seed: int) -> Learned:
+    """Split rows X, learn their scaling from the part to train on, and apply it."""
     X, weight = drop_weightless(X, weight)
     check_varies(X)
     kept, held = split(len(X), ae.validation_fraction, seed)
-    _prepare(ae, X[kept], None if weight is None else weight[kept], seed)
-    rows = _rows(ae, X[kept], None if weight is None else weight[kept])
-    held_out = _rows(ae, X[held], None if weight is None else weight[held]) if len(held) else None
+    watched = X[held] if len(held) else None
+    return _learned(ae, (X[kept], None if weight is None else weight[kept]), (watched, None if weight is None else weight[held]))
+
+
+def prepared(ae: Autoencoder, known: Learned, seed: int, observers: Sequence[Observer] = ()) -> Job:
+    """Assemble the module with its first weights; all that is left is to train it."""
+    _assemble(ae, known, seed)
+    rows = _rows(ae, known.x, known.weight)
+    held_out = None if known.held is None else _rows(ae, known.held, known.held_weight)
     settings = _settings(ae, len(rows), seed)
-    state = State.begin(ae.module_, settings)
-    if resume is not None:
-        read_checkpoint(resume, state)
-    _train(ae, state, rows, settings, held_out, observers)
+    return Job(ae, Member(State.begin(ae.module_, settings), settings, observers), rows, held_out)
 
 
 def partial_fit(ae: Autoencoder, X: Array, weight: Array | None) -> None:
@@ -51,14 +99,14 @@ def partial_fit(ae: Autoencoder, X: Array, weight: Array | None) -> None:
     X, weight = drop_weightless(X, weight)
     if not hasattr(ae, "module_"):
         check_varies(X)
-        _prepare(ae, X, weight, _seed(ae.random_state))
+        _assemble(ae, _learned(ae, (X, weight), (None, None)), seed_of(ae))
     settings = _settings(ae, len(X), ae.seed_)
     state = ae.__dict__.pop("_state", None) or _continued(ae, settings)
     state.stopped = ""
     once = Settings(**vars(settings) | {"max_epochs": state.epoch + 1, "schedule": "constant", "early_stopping": False})
-    train(state, _rows(ae, X, weight), once)
+    train(state, _rows(ae, ae.scaler_.apply(X), weight), once)
     ae._state = state  # not where training diverged: the optimiser's moments are spoiled
-    ae.n_iter_, ae.history_, ae.stopped_ = state.epoch, state.history, state.stopped
+    _note(ae, state)
 
 
 def _continued(ae: Autoencoder, settings: Settings) -> State:
@@ -104,6 +152,11 @@ def split(n: int, fraction: float, seed: int) -> tuple[NDArray[np.intp], NDArray
     return np.sort(order[held:]), np.sort(order[:held])
 
 
+def seed_of(ae: Autoencoder) -> int:
+    """The number that decides everything random of a fit; a new one each time where `random_state` is None."""
+    return _seed(ae.random_state)
+
+
 def _seed(random_state: int | np.random.RandomState | None) -> int:
     if random_state is None:
         return int(np.random.SeedSequence().generate_state(1)[0])
@@ -120,8 +173,8 @@ def drop_weightless(X: Array, weight: Array | None) -> tuple[Array, Array | None
     return X[weight > 0], None if np.all(left == left[0]) else left
 
 
-def _prepare(ae: Autoencoder, X: Array, weight: Array | None, seed: int) -> None:
-    """Scaling, blueprint and module with its first weights."""
+def _learned(ae: Autoencoder, train: Weighted, held: Weighted) -> Learned:
+    X, weight = train
     shape = tuple(ae.input_shape) if ae.input_shape is not None else (X.shape[1],)
     if int(np.prod(shape)) != X.shape[1]:
         raise SettingError(
@@ -131,19 +184,31 @@ def _prepare(ae: Autoencoder, X: Array, weight: Array | None, seed: int) -> None
         )
     scaler = fit_scaler(X, _scaling(ae, X, shape), weight)
     low, high = scaler.apply(X.min(axis=0)[None])[0], scaler.apply(X.max(axis=0)[None])[0]
-    blueprint = Blueprint(ae.slots(), ae.code_size, shape, low, high)
-    module = assemble(blueprint, seed, _dtype(ae.dtype, X.dtype), _device(ae.device))
-    if getattr(module.likelihood, "unit_interval", False) and (low.min() < 0 or high.max() > 1):
+    scaled = scaler.apply(X)
+    mean = np.average(scaled, axis=0, weights=weight)
+    watched = None if held[0] is None else scaler.apply(held[0])
+    return Learned(scaler, shape, low, high, mean, scaled, weight, watched, held[1])
+
+
+def _assemble(ae: Autoencoder, known: Learned, seed: int) -> None:
+    """The module with its first weights, and what was learned of the rows, as attributes of `ae`."""
+    blueprint = Blueprint(ae.slots(), ae.code_size, known.shape, known.low, known.high)
+    module = assemble(blueprint, seed, _dtype(ae.dtype, known.x.dtype), _device(ae.device))
+    low, high = known.low.min(), known.high.max()
+    if getattr(module.likelihood, "unit_interval", False) and (low < 0 or high > 1):
         raise DataError(
-            f"rows reach from {low.min():g} to {high.max():g}",
+            f"rows reach from {low:g} to {high:g}",
             where=f"under scaling={ae.scaling!r}",
             expected="numbers in [0, 1], as this likelihood needs",
             hint="use scaling='minmax'",
         )
-    ae.scaler_, ae.blueprint_, ae.module_, ae.seed_ = scaler, blueprint, module, seed
-    ae.mean_ = np.average(scaler.apply(X), axis=0, weights=weight)
-    for name in ("_state", "n_iter_", "history_", "stopped_"):  # of an earlier fit
+    ae.scaler_, ae.blueprint_, ae.module_, ae.seed_, ae.mean_ = known.scaler, blueprint, module, seed, known.mean
+    for name in ("_state", "n_iter_", "history_", "stopped_", "engine_"):  # of an earlier fit
         ae.__dict__.pop(name, None)
+
+
+def _note(ae: Autoencoder, state: State) -> None:
+    ae.n_iter_, ae.history_, ae.stopped_, ae.engine_ = state.epoch, state.history, state.stopped, state.engine
 
 
 def _scaling(ae: Autoencoder, X: Array, shape: tuple[int, ...]) -> str | None:
@@ -155,9 +220,9 @@ def _scaling(ae: Autoencoder, X: Array, shape: tuple[int, ...]) -> str | None:
     return "global" if len(shape) > 1 else "standard"
 
 
-def _rows(ae: Autoencoder, X: Array, weight: Array | None) -> Rows:
+def _rows(ae: Autoencoder, x_scaled: Array, weight: Array | None) -> Rows:
     like = next(ae.module_.parameters())
-    x = torch.as_tensor(ae.scaler_.apply(X)).to(like.device, like.dtype)
+    x = torch.as_tensor(x_scaled).to(like.device, like.dtype)
     w = None if weight is None else torch.as_tensor(weight / weight.mean()).to(like.device, like.dtype)
     return Rows(x, w)
 
@@ -174,6 +239,7 @@ def _settings(ae: Autoencoder, n: int, seed: int) -> Settings:
         early_stopping=ae.early_stopping,
         patience=ae.patience,
         seed=seed,
+        engine=ae.engine,
     )
 
 
@@ -189,20 +255,6 @@ def batch_size(asked: int | str | None, n: int) -> int:
 def epochs(asked: int | str, steps: int) -> int:
     """Epochs at most: as asked; "auto" makes about 6,000 steps of so many an epoch, within 30 and 500 epochs."""
     return int(np.clip(STEPS // steps, 30, 500)) if isinstance(asked, str) else asked
-
-
-def _train(
-    ae: Autoencoder, state: State, rows: Rows, settings: Settings, held_out: Rows | None, observers: Sequence[Observer]
-) -> None:
-    with ExitStack() as stack:
-        if ae.verbose:
-            observers = [*observers, stack.enter_context(bar())]
-        try:
-            train(state, rows, settings, held_out, observers)
-        finally:
-            ae.n_iter_, ae.history_, ae.stopped_ = state.epoch, state.history, state.stopped
-            ae.n_train_, ae.n_validation_ = len(rows), 0 if held_out is None else len(held_out)
-            ae.module_.eval()
 
 
 def _dtype(asked: str | torch.dtype | None, given: np.dtype) -> torch.dtype:

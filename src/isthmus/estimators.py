@@ -82,6 +82,10 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         "auto", or a torch device such as "cpu" or "cuda:0".
     dtype : {None, "float32", "float64"}
         Precision of the network; None follows the input.
+    engine : {"auto", "recorded", "eager"}
+        How training steps run. "auto" records a step once and replays it into the same memory where it is taken often
+        enough and can be recorded, which changes results by rounding only; "eager" never does, for networks of your own
+        that change what they compute from step to step; "recorded" insists.
     verbose : int
         1 shows a progress bar with the time left.
 
@@ -95,6 +99,8 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         Why training ended.
     n_iter_ : int
         Epochs trained.
+    engine_ : str
+        How the steps were run, and where not as asked, why.
     n_features_in_ : int
         D, the columns of a row.
     """
@@ -123,6 +129,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         ),
         "device": Text("'auto' or a device's name such as 'cpu'"),
         "dtype": OneOf((None, "float32", "float64", torch.float32, torch.float64)),
+        "engine": OneOf(("auto", "recorded", "eager")),
         "verbose": AnyOf((Flag(), Number(0, whole=True))),
     }
 
@@ -150,6 +157,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         random_state: int | np.random.RandomState | None = None,
         device: str = "auto",
         dtype: str | None = None,
+        engine: str = "auto",
         verbose: int = 0,
     ) -> None:
         self.code_size = code_size
@@ -173,6 +181,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         self.random_state = random_state
         self.device = device
         self.dtype = dtype
+        self.engine = engine
         self.verbose = verbose
 
     module_: Composition

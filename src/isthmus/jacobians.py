@@ -1,7 +1,9 @@
 """The Jacobian of the code with respect to the row, and its squared norm: in closed form where there is one.
 
-A perceptron's is the product J = diag(c) W_L diag(s_{L−1}) W_{L−1} … diag(s₁) W₁ at each row, s the slopes of the hidden
-layers and c the code's. It is never multiplied out for the norm alone; what is cheapest is a function of the shapes.
+A perceptron's is the product J = diag(c) W_L diag(s_{L−1}) W_{L−1} … diag(s₁) W₁ at each row, s the hidden layers'
+slopes and c the code's. Its norm is ⟨J, J⟩, whose gradient is twice that of ⟨J̄, J⟩ with J̄ held fixed: only one
+of two equal factors is differentiated, which spares a third to a half of the work. What is multiplied first is a
+function of the shapes, by the number of multiplications there and back.
 """
 
 from __future__ import annotations
@@ -18,30 +20,163 @@ from isthmus.passes import Pass
 
 
 class Chain(NamedTuple):
-    """The factors of J for N rows, from the input's end."""
+    """The factors of J at N rows, from the input's end."""
 
     matrices: Sequence[Tensor]  # W₁ … W_L
     slopes: Sequence[Tensor]  # s₁ … s_{L−1}, (N, H) each
     bend: Tensor | None  # c, (N, K); None where it is 1
 
 
-def chain(encoder: nn.Module, code: Code, x: Tensor, trail: Sequence[Tensor] = ()) -> Chain | None:
-    """The factors of ∂z/∂x; None where they are not known. `trail`: what the encoder's layers gave, to save a pass."""
+def jacobian(encoder: nn.Module, code: Code, x: Tensor) -> Tensor:
+    """∂z/∂x of the deterministic code at each row, (N, K, D)."""
+    chain = _chain(encoder, code, x)
+    if chain is None:
+        x, z = _recomputed(encoder, code, x)
+        return torch.stack(list(_pulled_by_autograd(z, x, _units(z))), dim=1)
+    first = chain.matrices[0]
+    product = _from_the_code(chain) @ first if chain.slopes else first.expand(len(x), -1, -1)
+    return product if chain.bend is None else product * chain.bend[:, :, None]
+
+
+def squared_norm(encoder: nn.Module, code: Code, p: Pass, probes: int | None = None) -> Tensor:
+    """‖∂z/∂x̃‖²_F at each row of a pass, (N,); it can be differentiated once.
+
+    One layer: Σᵢ cᵢ² ‖Wᵢ‖² (Rifai 2011). Two layers and a linear code: s₁ᵀ[(W₂ᵀW₂)∘(W₁W₁ᵀ)]s₁. More: products of
+    layers from the narrow end, the first layer entering as W₁W₁ᵀ where that is cheaper. Other encoders and codes: one
+    backward pass through the pass itself for each number of the code.
+
+    With `probes`, and in a pass that has randomness, it is estimated without bias as the mean of ‖vᵀJ‖² over so many
+    vectors v of random signs (Hutchinson 1990).
+    """
+    signs = None if probes is None or p.rng is None else _signs(p.z, probes, p.rng)
+    chain = _chain(encoder, code, p.x_tilde, p.trail)
+    if chain is None:
+        return _by_autograd(encoder, code, p, signs)
+    return _exact(chain, len(p.x_tilde)) if signs is None else _estimate(chain, signs)
+
+
+def has_closed_form(encoder: nn.Module, code: Code) -> bool:
+    """Whether the Jacobian is known without automatic differentiation."""
+    a = next(code.parameters(), torch.zeros(0)).new_zeros(1, code.width)
+    return isinstance(encoder, Perceptron) and (_is_linear(code) or _slope(code, a) is not None)
+
+
+def _chain(encoder: nn.Module, code: Code, x: Tensor, trail: Sequence[Tensor] = ()) -> Chain | None:
+    """The factors where they are known; without a `trail` of the encoder's layers at x, these are run."""
     if not isinstance(encoder, Perceptron):
         return None
     trail = trail or encoder.trail(x)
-    matrices, slopes = [layer.weight for layer in encoder.dense], encoder.slopes(trail)
-    if type(code).forward is Code.forward:  # z = a
-        return Chain(matrices, slopes, None)
-    bend = None if type(code).slope is Code.slope else code.slope(trail[-1])
-    return None if bend is None else Chain(matrices, slopes, bend)
+    bend = None if _is_linear(code) else _slope(code, trail[-1])
+    if bend is None and not _is_linear(code):
+        return None
+    return Chain([layer.weight for layer in encoder.dense], encoder.slopes(trail), bend)
 
 
-def jacobian(encoder: nn.Module, code: Code, x: Tensor) -> Tensor:
-    """∂z/∂x of the deterministic code at each row, (N, K, D)."""
-    factors = chain(encoder, code, x)
-    if factors is None:
-        return torch.stack(list(_rows(encoder, code, Pass.of(x))), dim=1)
-    (first, *_), slopes, bend = factors
-    product = _from_the_code(factors) @ first if slopes else first.expand(len(x), -1, -1)
-    return product if bend is None else product * bend[:, :, None]
+def _is_linear(code: Code) -> bool:
+    """Whether z = a, as the base of all codes has it."""
+    return type(code).forward is Code.forward
+
+
+def _slope(code: Code, a: Tensor) -> Tensor | None:
+    """dz/da; None also for a code with a `forward` of its own that says nothing about its slope."""
+    return None if type(code).slope is Code.slope else code.slope(a)
+
+
+def _exact(chain: Chain, n: int) -> Tensor:
+    (first, *others), slopes, bend = chain
+    if not others:
+        units = first.square().sum(dim=1)  # (K,)
+        return units.sum().expand(n) if bend is None else bend.square() @ units
+    if bend is None and len(others) == 1 and _sums_the_code_first(first, others[0], n):
+        gram = (others[0].detach().T @ others[0]) * (first.detach() @ first.T)  # (H, H)
+        return _twice(((slopes[0].detach() @ gram) * slopes[0]).sum(dim=-1))
+    if bend is None:
+        chain = _from_the_narrow_end(chain)
+    units = _squares(_from_the_code(chain), chain.matrices[0])  # (N, K)
+    return (units if bend is None else units * bend.square()).sum(dim=-1)
+
+
+def _estimate(chain: Chain, signs: Tensor) -> Tensor:
+    (first, *others), slopes, bend = chain
+    vectors = signs if bend is None else signs * bend[:, None, :]
+    return _squares(_pulled(vectors, others, slopes), first).mean(dim=-1)
+
+
+def _sums_the_code_first(first: Tensor, last: Tensor, n: int) -> bool:
+    (hidden, inputs), size = first.shape, len(last)
+    return 2 * hidden * (n + inputs + size) < 3 * n * size * inputs
+
+
+def _from_the_narrow_end(chain: Chain) -> Chain:
+    """The chain or its transpose, which has the same norm."""
+    if chain.matrices[0].shape[1] >= len(chain.matrices[-1]):
+        return chain
+    return Chain([matrix.T for matrix in reversed(chain.matrices)], chain.slopes[::-1], None)
+
+
+def _from_the_code(chain: Chain) -> Tensor:
+    """All factors of two layers or more but the code's slope and the first matrix, (N, K, H)."""
+    start = chain.matrices[-1] * chain.slopes[-1][:, None, :]
+    return _pulled(start, chain.matrices[1:-1], chain.slopes[:-1])
+
+
+def _pulled(vectors: Tensor, matrices: Sequence[Tensor], slopes: Sequence[Tensor]) -> Tensor:
+    """R row vectors at each row, (N, R, ·), multiplied by each matrix and the slopes below it, from the last."""
+    for matrix, slope in zip(reversed(matrices), reversed(slopes), strict=True):
+        vectors = (vectors @ matrix) * slope[:, None, :]
+    return vectors
+
+
+def _squares(vectors: Tensor, matrix: Tensor) -> Tensor:
+    """‖v W‖² of row vectors v, (N, R) from (N, R, H) and (H, D)."""
+    (n, r, hidden), inputs = vectors.shape, matrix.shape[1]
+    if 2 * hidden * (n * r + inputs) < 3 * n * r * inputs:
+        products = (vectors.detach() @ (matrix.detach() @ matrix.T)) * vectors
+    else:
+        images = vectors @ matrix
+        products = images.detach() * images
+    return _twice(products.sum(dim=-1))
+
+
+def _twice(inner: Tensor) -> Tensor:
+    """The same value with twice the gradient: of ⟨J̄, J⟩, where J̄ was held fixed, that of ‖J‖²."""
+    return 2 * inner - inner.detach()
+
+
+def _by_autograd(encoder: nn.Module, code: Code, p: Pass, signs: Tensor | None) -> Tensor:
+    x, z = p.x_tilde, p.stats["mean"] if "gaussian" in code.gives else p.z
+    if not (x.requires_grad and z.requires_grad):  # as on held-out rows: a pass without a graph
+        x, z = _recomputed(encoder, code, x)
+    vectors = _units(z) if signs is None else signs.unbind(dim=1)
+    total = torch.stack([row.square().sum(dim=-1) for row in _pulled_by_autograd(z, x, vectors)]).sum(dim=0)
+    return total if signs is None else total / len(vectors)
+
+
+def _recomputed(encoder: nn.Module, code: Code, x: Tensor) -> tuple[Tensor, Tensor]:
+    """Rows that can be differentiated by, and their deterministic code."""
+    with torch.enable_grad():
+        x = x.detach().requires_grad_()
+        return x, code(encoder(x))[0]
+
+
+def _pulled_by_autograd(z: Tensor, x: Tensor, vectors: Iterable[Tensor]) -> Iterable[Tensor]:
+    """vᵀ∂z/∂x, (N, D), for each (N, K) of vectors; 0 where no gradient reaches x (a quantised or constant code)."""
+    for v in vectors:
+        if z.requires_grad:
+            yield torch.autograd.grad(
+                z, x, v, retain_graph=True, create_graph=torch.is_grad_enabled(), materialize_grads=True
+            )[0]
+        else:
+            yield torch.zeros_like(x)
+
+
+def _units(z: Tensor) -> Sequence[Tensor]:
+    """The K unit vectors, (N, K) each."""
+    eye = torch.eye(z.shape[1], dtype=z.dtype, device=z.device)
+    return [unit.expand_as(z) for unit in eye]
+
+
+def _signs(z: Tensor, probes: int, rng: Generator) -> Tensor:
+    """±1 with even odds, (N, probes, K)."""
+    shape = (len(z), probes, z.shape[1])
+    return 2 * (torch.rand(shape, generator=rng, dtype=z.dtype, device=z.device) < 0.5).to(z.dtype) - 1

@@ -6,7 +6,7 @@ A strength λ multiplies a sum over a row's numbers and a mean over rows, so it 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple
 
@@ -15,10 +15,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from isthmus import codes
-from isthmus._constraints import Constraint, Number, check, non_negative
+from isthmus._constraints import Constraint, Number, check, count, non_negative, optional
 from isthmus._spec import Spec
 from isthmus.errors import SettingError
-from isthmus.jacobians import squared_norm
+from isthmus.jacobians import has_closed_form, squared_norm
 from isthmus.passes import Pass
 
 Term = Callable[[Pass], Tensor]
@@ -55,21 +55,30 @@ class Penalty(Spec):
 
 @dataclass
 class Contraction(Penalty):
-    """λ ‖∂z/∂x̃‖²_F, exact: in closed form for perceptrons, by automatic differentiation otherwise (Rifai 2011)."""
+    """λ ‖∂z/∂x̃‖²_F, in closed form for perceptrons, by automatic differentiation otherwise (Rifai 2011).
+
+    It is exact; with `probes` it is estimated without bias from so many random directions of the code (Hutchinson
+    1990), which costs deep encoders with many numbers in the code far less.
+    """
 
     strength: float = 0.1
-    constraints: ClassVar[Mapping[str, Constraint]] = {"strength": non_negative()}
+    probes: int | None = None
+    constraints: ClassVar[Mapping[str, Constraint]] = {"strength": non_negative(), "probes": optional(count())}
 
     def build(self, parts: Parts) -> Term:
-        return _Contraction(parts.encoder, parts.code, self.strength)
+        return _Contraction(parts.encoder, parts.code, self.strength, self.probes)
 
 
 class _Contraction:
-    def __init__(self, encoder: nn.Module, code: codes.Code, strength: float) -> None:
-        self.encoder, self.code, self.strength = encoder, code, strength
+    """`differentiates`: whether it needs a pass whose rows can be differentiated by; `estimated`: from what, in words."""
+
+    def __init__(self, encoder: nn.Module, code: codes.Code, strength: float, probes: int | None) -> None:
+        self.encoder, self.code, self.strength, self.probes = encoder, code, strength, probes
+        self.differentiates = not has_closed_form(encoder, code)
+        self.estimated = None if probes is None else f"{probes} random probe{'s' if probes > 1 else ''}"
 
     def __call__(self, p: Pass) -> Tensor:
-        return self.strength * squared_norm(self.encoder, self.code, p.x_tilde)
+        return self.strength * squared_norm(self.encoder, self.code, p, self.probes)
 
 
 @dataclass
@@ -168,16 +177,16 @@ class Weights(Penalty):
     constraints: ClassVar[Mapping[str, Constraint]] = {"strength": non_negative()}
 
     def build(self, parts: Parts) -> Term:
-        matrices = [p for part in (parts.encoder, parts.decoder) for p in part.parameters() if p.ndim > 1]
-        return _Weights(matrices, self.strength)
+        return _Weights((parts.encoder, parts.decoder), self.strength)
 
 
 class _Weights:
-    def __init__(self, matrices: list[nn.Parameter], strength: float) -> None:
-        self.matrices, self.strength = matrices, strength
+    def __init__(self, networks: Sequence[nn.Module], strength: float) -> None:
+        self.networks, self.strength = networks, strength
 
     def __call__(self, p: Pass) -> Tensor:
-        return self.strength * torch.stack([matrix.square().sum() for matrix in self.matrices]).sum()
+        matrices = [matrix for network in self.networks for matrix in network.parameters() if matrix.ndim > 1]
+        return self.strength * torch.stack([matrix.square().sum() for matrix in matrices]).sum()
 
 
 class Sum(Penalty):

@@ -2,21 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
+from isthmus import _fitting as fitting
+from isthmus._fitting import Job
+from isthmus._inputs import read_rows
+from isthmus._spec import Spec
 from isthmus.errors import DivergenceError
 from isthmus.estimators import Autoencoder
+from isthmus.training import Rows, Shared, Unstackable, train, train_together
 
 Array = NDArray[np.floating]
+Tick = Callable[[int], None]
+MOST_NUMBERS = 1 << 27  # in the rows of a population, and in what a step of it holds: half a GiB of float32 each
 
 
 def fit_together(
-    estimators: Sequence[Autoencoder], X: Array | Sequence[Array], tick: Callable[[int], None] | None = None
+    estimators: Sequence[Autoencoder], X: Array | Sequence[Array], tick: Tick | None = None
 ) -> list[DivergenceError | None]:
     """Fit each estimator as its own `fit` would, to rounding; those that diverge keep their last good weights.
+
+    Estimators whose settings differ only in seeds and in numbers that leave every shape as it is (rates, strengths,
+    amounts) are trained as one population; what cannot be stacked, such as networks that draw from the global
+    generator, is trained one by one, which `engine_` then says.
 
     Parameters
     ----------
@@ -24,15 +37,123 @@ def fit_together(
     X : array of shape (N, D), or one array for each estimator
     tick : callable, optional
         Called with an estimator's place in the sequence when it is done.
+
+    Returns
+    -------
+    list of DivergenceError or None
+        For each estimator why it diverged, where it did.
+
+    Raises
+    ------
+    SettingError, DataError
+        As `Autoencoder.fit`, before anything is trained.
     """
-    rows = list(X) if isinstance(X, list | tuple) else [X] * len(estimators)
-    faults: list[DivergenceError | None] = []
-    for i, (ae, own) in enumerate(zip(estimators, rows, strict=True)):
+    jobs = _jobs(estimators, X)
+    for places in _groups(jobs):
+        _train([jobs[i] for i in places])
+        for i in places:
+            jobs[i].finish()
+            if tick is not None:
+                tick(i)
+    return [job.member.fault for job in jobs]
+
+
+def _jobs(estimators: Sequence[Autoencoder], X: Array | Sequence[Array]) -> list[Job]:
+    """All that is left is to train them; what several learn alike of the same rows is learned once."""
+    given = list(X) if isinstance(X, list | tuple) else [X] * len(estimators)
+    known: dict[Hashable, Any] = {}
+    jobs = []
+    for ae, own in zip(estimators, given, strict=True):
+        ae.validate()
+        rows = known.setdefault(("rows", id(own)), None)
+        rows = known["rows", id(own)] = read_rows(ae, own, reset=True) if rows is None else rows
+        ae.n_features_in_ = rows.shape[1]
+        seed = fitting.seed_of(ae)
+        key = (id(own), seed, ae.validation_fraction, ae.scaling, ae.input_shape, repr(ae.likelihood))
+        if key not in known:
+            known[key] = fitting.learned(ae, rows, None, seed)
+        jobs.append(fitting.prepared(ae, known[key], seed))
+    return jobs
+
+
+def _groups(jobs: Sequence[Job]) -> Iterator[list[int]]:
+    """Places of the jobs that can be one population, no more at once than memory holds."""
+    alike: dict[Hashable, list[int]] = {}
+    for i, job in enumerate(jobs):
+        alike.setdefault(_shape(job), []).append(i)
+    for places in alike.values():
+        most = _most(jobs[places[0]])
+        yield from (places[start : start + most] for start in range(0, len(places), most))
+
+
+def _shape(job: Job) -> Hashable:
+    """Equal for estimators whose modules have the same structure: their settings with every float left out."""
+    ae, settings = job.ae, job.member.settings
+    held = 0 if job.held_out is None else len(job.held_out)
+    slots = tuple((name, _structure(part)) for name, part in ae.slots().items())
+    sizes = (ae.code_size, ae.blueprint_.input_shape, len(job.rows), held, settings.batch_size)
+    return (slots, sizes, str(job.rows.x.dtype), str(job.rows.x.device), settings.engine, settings.clip_norm is None)
+
+
+def _structure(part: Any) -> Hashable:
+    if isinstance(part, float):
+        return float
+    if isinstance(part, Spec):
+        own = part.get_params(deep=False)
+        return (type(part), tuple((name, _structure(value)) for name, value in own.items()))
+    return part if isinstance(part, int | str | tuple | None) else id(part)
+
+
+def _most(job: Job) -> int:
+    """How many members a population may have."""
+    rows = job.rows.x.numel() + (0 if job.held_out is None else job.held_out.x.numel())
+    weights = sum(p.numel() for p in job.ae.module_.parameters())
+    batch = max(job.member.settings.batch_size, 1024 if job.held_out is not None else 0)
+    step = 8 * (weights + batch * job.rows.x.shape[1])
+    return max(1, MOST_NUMBERS // max(rows, step))
+
+
+def _train(jobs: Sequence[Job]) -> None:
+    if len(jobs) > 1:
         try:
-            ae.fit(own)
-            faults.append(None)
-        except DivergenceError as fault:
-            faults.append(fault)
-        if tick is not None:
-            tick(i)
-    return faults
+            train_together([job.member for job in jobs], _shared(jobs))
+        except Unstackable as fault:
+            reason = f", one by one: {fault}"
+        else:
+            return
+    else:
+        reason = ""
+    for job in jobs:
+        _alone(job)
+        job.member.state.engine += reason
+
+
+def _alone(job: Job) -> None:
+    try:
+        train(job.member.state, job.rows, job.member.settings, job.held_out)
+    except DivergenceError as fault:
+        job.member.fault = fault
+
+
+def _shared(jobs: Sequence[Job]) -> Shared:
+    """The jobs' rows as one set, those that several have once."""
+    rows, starts = _joined([job.rows for job in jobs])
+    held, held_starts = _joined([job.held_out for job in jobs if job.held_out is not None])
+    n_held = 0 if jobs[0].held_out is None else len(jobs[0].held_out)
+    return Shared(rows, held if n_held else None, starts, held_starts, len(jobs[0].rows), n_held)  # type: ignore[arg-type]
+
+
+def _joined(sets: Sequence[Rows]) -> tuple[Rows | None, list[int]]:
+    """Sets one after the other, and where each begins."""
+    places: dict[int, int] = {}
+    distinct: list[Rows] = []
+    starts = []
+    for one in sets:
+        if one.x.data_ptr() not in places:
+            places[one.x.data_ptr()] = sum(map(len, distinct))
+            distinct.append(one)
+        starts.append(places[one.x.data_ptr()])
+    if not distinct:
+        return None, []
+    x = distinct[0].x if len(distinct) == 1 else torch.cat([one.x for one in distinct])
+    return Rows(x), starts

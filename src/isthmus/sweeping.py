@@ -19,7 +19,6 @@ from isthmus import saving
 from isthmus._constraints import check, count
 from isthmus._inputs import read_rows
 from isthmus._spec import Spec
-from isthmus.data.reading import needs
 from isthmus.errors import DataError, DivergenceError, SettingError
 from isthmus.estimators import Autoencoder
 from isthmus.plain import plain
@@ -52,8 +51,8 @@ class Sweep:
     ----------
     rows : list of dict
         One a combination, in the grid's order: its `settings`; `seeds`, how many were trained; `diverged`, how many of
-        those failed; and `mse` (a number, in input units), `r2` (in scaled units), `epochs` and `seconds`, each with
-        `mean` and `sd` over the seeds that did not diverge, NaN where all did.
+        those failed, and `fault`, why the first of them did; `mse` (a number, in input units), `r2` (in scaled units),
+        `epochs` and `seconds`, each with `mean` and `sd` over the seeds that did not diverge, NaN where all did.
     best : dict
         The row with the lowest mean mse, with `member`: the `seed` of `best_estimator`, and its own `mse` and `r2`.
         Empty where every training diverged.
@@ -70,7 +69,6 @@ class Sweep:
     best: dict[str, Any]
     best_estimator: Autoencoder | None
     estimators: list[list[Autoencoder]]
-    faults: list[DivergenceError]
     n_train: int
     n_test: int
 
@@ -90,15 +88,15 @@ class Sweep:
         try:
             import pandas as pd
         except ImportError as fault:
-            raise needs("pandas", "test", "make a frame") from fault
+            raise DataError("pandas is not installed", "to make a frame", hint="pip install pandas") from fault
         return pd.DataFrame([row["settings"] | _flat(row) for row in self.rows])
 
     def __repr__(self) -> str:
         shown = [_cells(row) for row in self.rows]
         names = list(dict.fromkeys(name for cells in shown for name in cells))
-        lines = [names, *([cells.get(name, "") for name in names] for cells in shown)]
+        lines = [names, *([cells.get(name, "–") for name in names] for cells in shown)]
         widths = [max(len(line[i]) for line in lines) for i in range(len(names))]
-        marks = ["  ", *("* " if row["settings"] == self.best.get("settings") else "  " for row in self.rows)]
+        marks = ["  ", *("* " if row["settings"] is self.best.get("settings") else "  " for row in self.rows)]
         table = [
             (mark + "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True))).rstrip()
             for mark, line in zip(marks, lines, strict=True)
@@ -184,15 +182,12 @@ def train_points(
         fitting._prepare(clone(point.estimator), train, None, 0)
     members = [_seeded(point.estimator, seeds) for point in points]
     faults = fit_together([ae for one in members for ae in one], train, tick)
-    good = [
-        [ae for ae, fault in zip(one, faults[i * seeds :], strict=False) if fault is None]
-        for i, one in enumerate(members)
-    ]
+    ends = [faults[start : start + seeds] for start in range(0, len(faults), seeds)]
+    good = [[ae for ae, end in zip(*pair, strict=True) if end is None] for pair in zip(members, ends, strict=True)]
     with np.errstate(all="ignore"):  # a net gone wrong may restore what no float32 holds: a number here, no warning
-        rows = [_row(point.settings, seeds, one, test) for point, one in zip(points, good, strict=True)]
+        rows = [_row(*found, test) for found in zip(points, good, ends, strict=True)]
         best, chosen = _choose(rows, good, test)
-    told = [fault for fault in faults if fault is not None]
-    return Sweep(rows, best, chosen, members, told, len(train), len(test))
+    return Sweep(rows, best, chosen, members, len(train), len(test))
 
 
 def combinations(grid: Grid | Sequence[Grid]) -> list[dict[str, Any]]:
@@ -228,7 +223,9 @@ def _checked(mapping: Grid) -> dict[str, list[Any]]:
 
 
 def _values(name: str, values: Any) -> list[Any]:
-    if isinstance(values, str | bytes) or not isinstance(values, Sequence | np.ndarray) or not np.ndim(values):
+    if isinstance(values, np.ndarray):
+        values = values.tolist()
+    if isinstance(values, str | bytes) or not isinstance(values, Sequence):
         raise SettingError(f"{name} is {values!r}", "in the grid", "a list of the values to try", f"[{values!r}]")
     found = [saving.plain(value) if isinstance(value, np.generic) else value for value in values]
     if not found:
@@ -240,7 +237,7 @@ def _values(name: str, values: Any) -> list[Any]:
 
 
 def _same(one: Any, other: Any) -> bool:
-    return type(one) is type(other) and not isinstance(one, np.ndarray) and bool(one == other)
+    return type(one) is type(other) and bool(np.all(one == other))
 
 
 def _flat_name(name: str) -> str:
@@ -269,10 +266,14 @@ def _read_test(reader: Autoencoder, X_test: ArrayLike) -> Array:
         raise DataError(what, where, fault.expected, fault.hint) from fault
 
 
-def _row(settings: Settings, seeds: int, good: Sequence[Autoencoder], test: Array) -> dict[str, Any]:
+def _row(
+    point: Point, good: Sequence[Autoencoder], ends: Sequence[DivergenceError | None], test: Array
+) -> dict[str, Any]:
     measured = [scores(ae, test) | {"epochs": ae.n_iter_, "seconds": seconds(ae)} for ae in good]
     spreads = {name: spread([one[name] for one in measured]) for name in MEASURES}
-    return {"settings": dict(settings), "seeds": seeds, "diverged": seeds - len(good), **spreads}
+    faults = [str(end) for end in ends if end is not None]
+    counts = {"seeds": len(ends), "diverged": len(faults), "fault": faults[0] if faults else None}
+    return {"settings": dict(point.settings), **counts, **spreads}
 
 
 def _choose(
@@ -307,7 +308,9 @@ def _cells(row: Mapping[str, Any]) -> dict[str, str]:
     """A row of the printed table; the column of failures only where there are any."""
     settings = {name: told(value) for name, value in row["settings"].items()}
     spreads = {name: f"{row[name]['mean']:.4g} ± {row[name]['sd']:.2g}" for name in MEASURES}
-    return settings | spreads | {"seeds": f"{row['seeds']}"} | ({"diverged": f"{row['diverged']}"} * bool(row["diverged"]))
+    spreads = {name: "–" if math.isnan(row[name]["mean"]) else cell for name, cell in spreads.items()}
+    counts = {name: str(row[name]) for name in ("seeds", "diverged") if row[name]}
+    return settings | spreads | counts
 
 
 def told(value: Any) -> str:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from isthmus.cli import experiments, looking, training, using
+from isthmus.cli import experiments, looking, sweeping, training, using
 
 HELP = """Train every kind of autoencoder, and read whether the code it learned is any good.
 
@@ -33,6 +33,7 @@ def isthmus(
 app.command()(training.demo)
 app.command()(training.train)
 app.command()(training.compare)
+app.command()(sweeping.sweep)
 app.command()(looking.evaluate)
 app.command()(using.encode)
 app.command()(using.decode)

@@ -10,12 +10,10 @@ import traceback
 from types import TracebackType
 from typing import Any, Self
 
-import typer
-
 from isthmus.errors import IsthmusError, nearest
 
 DONE, NO, BAD_INPUT, OWN_FAULT, INTERRUPTED = 0, 1, 2, 3, 130
-UsageError = typer.BadParameter.__bases__[0]  # typer's own copy of click keeps it in a private module
+NO_VARIABLE = " (env var: 'None')"  # click 8.2 names it where an option has none
 
 
 class Interrupted(Exception):  # noqa: N818  # no error: the user asked for it
@@ -62,8 +60,10 @@ def _as_bad_input(fault: BaseException) -> IsthmusError | None:
     """A fault that is the user's or the machine's, told in the four parts of an error; None where it is ours."""
     if isinstance(fault, IsthmusError):
         return fault
-    if isinstance(fault, UsageError):
+    if hasattr(fault, "format_message"):  # click's faults; where their classes lie depends on typer's version
         return _usage(fault)
+    if isinstance(fault, ModuleNotFoundError) and fault.name:
+        return _absent(fault.name)
     if isinstance(fault, MemoryError):
         return IsthmusError("not enough memory", hint="use fewer rows, a smaller network or a smaller batch_size")
     if isinstance(fault, OSError):
@@ -73,6 +73,14 @@ def _as_bad_input(fault: BaseException) -> IsthmusError | None:
             what, place, "a place that can be read and written", "check the path and the room on the disk"
         )
     return None
+
+
+def _absent(module: str) -> IsthmusError | None:
+    """A package that is not there, be it typer's own need; a module of ours that is not there is our fault."""
+    package = module.partition(".")[0]
+    if package == "isthmus":
+        return None
+    return IsthmusError(f"{package} is not installed", "in this Python", hint="pip check tells what needs it")
 
 
 def _own_fault(fault: BaseException) -> IsthmusError:
@@ -89,7 +97,7 @@ def _usage(fault: Any) -> IsthmusError:
     context = getattr(fault, "ctx", None)
     place = context.command_path if context is not None else "isthmus"
     see = f"see {place} --help"
-    text = fault.format_message().strip()
+    text = fault.format_message().replace(NO_VARIABLE, "").strip()
     verb = re.match(r"No such command '(.*?)'", text)
     if verb and context is not None:
         return IsthmusError(f"no such verb: {verb[1]}", f"in {place}", hint=nearest(verb[1], context.command.commands))

@@ -99,7 +99,8 @@ def short(value: object) -> str:
 
 def spread(value: Mapping[str, float]) -> str:
     """A mean and its standard deviation."""
-    return f"{value['mean']:.4g} ± {value['sd']:.2g}"
+    sd = value["sd"]
+    return f"{value['mean']:.4g} ± {sd:.2g}" if sd < 99 else f"{value['mean']:.4g} ± {sd:.0f}"
 
 
 def verdicts(result: Result) -> RenderableType:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from isthmus.compare import Tick
+    from isthmus.errors import SettingError
     from isthmus.runs import Mode, Request
 
 SetOption = Annotated[
@@ -95,9 +96,10 @@ def compare(
 
     Example: isthmus compare wine --kinds linear,undercomplete --code-size 4 --seeds 5 --out runs/b
     """
-    from isthmus.runs import parse_assignments
+    from isthmus.runs import parse_assignments, refuse_decided
 
     settings = parse_assignments(assignments or [])
+    refuse_decided(settings)
     out = out or Path("runs") / f"compare-{Path(data).name.partition('.')[0]}"
     return _compare(data, kinds, code_size, seeds, settings, out, overwrite, as_json)
 
@@ -118,7 +120,7 @@ def _compare(
     names = comparing.choose_kinds(kinds)
     dataset = load_data(data)
     comparing.prepare(out, overwrite)
-    with _ticking(len(names) * seeds) as tick:
+    with ticking(len(names) * seeds) as tick:
         comparison = comparing.compare(dataset, names, code_size, seeds, settings, tick)
     result = comparison.result | {"data": data, "report": comparing.write_report(comparison, out)}
     emit(result, as_json, _compared)
@@ -126,7 +128,7 @@ def _compare(
 
 
 @contextmanager
-def _ticking(total: int) -> Iterator[Tick]:
+def ticking(total: int) -> Iterator[Tick]:
     """A bar of trainings done on standard error."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -135,7 +137,7 @@ def _ticking(total: int) -> Iterator[Tick]:
     console = Console(stderr=True)
     with Progress(*shown, console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task("training", total=total)
-        yield lambda kind: progress.update(task, advance=1, description=kind)
+        yield lambda name: progress.update(task, advance=1, description=name)
 
 
 def _request(
@@ -149,7 +151,6 @@ def _request(
     """The command line over the configuration file over the defaults."""
     from isthmus.errors import SettingError
     from isthmus.runs import Request, parse_assignments, read_config
-    from isthmus.zoo import KINDS
 
     said = {} if config is None else read_config(config)
     told = {"data": data, "kind": kind, "code_size": code_size, "seed": seed}
@@ -158,8 +159,15 @@ def _request(
     if "data" not in asked:
         raise SettingError("no data", "in isthmus train", "a named set or a path", "such as isthmus train digits")
     if "kind" not in asked:
-        raise SettingError("no kind", "in isthmus train", f"--kind with one of {', '.join(sorted(KINDS))}")
+        raise no_kind("train")
     return Request(**asked)
+
+
+def no_kind(verb: str) -> SettingError:
+    from isthmus.errors import SettingError
+    from isthmus.zoo import KINDS
+
+    return SettingError("no kind", f"in isthmus {verb}", f"--kind with one of {', '.join(sorted(KINDS))}")
 
 
 def _mode(resume: bool, overwrite: bool) -> Mode:

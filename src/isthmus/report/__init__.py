@@ -14,7 +14,7 @@ from isthmus.data.reading import needs
 if TYPE_CHECKING:
     from isthmus.report.view import Examined
 
-__all__ = ["compare_page", "evidence_page", "gallery_page"]
+__all__ = ["compare_page", "evidence_page", "gallery_page", "sweep_page"]
 
 _PACKAGES = {"jinja2": "jinja2", "matplotlib": "matplotlib", "PIL": "pillow"}  # the module, and the name pip knows
 
@@ -75,6 +75,34 @@ def compare_page(result: Mapping[str, Any], pictures: Mapping[str, Any], title: 
     from isthmus.report.compared import page
 
     return page(result, pictures, title)
+
+
+def sweep_page(result: Mapping[str, Any], title: str) -> str:
+    """One page on many settings of one kind.
+
+    Parameters
+    ----------
+    result : dict
+        `rows`, each with `settings` (plain JSON by name), `seeds`, `diverged`, and `mse`, `r2`, `epochs`, `seconds` as
+        `{"mean", "sd"}` over the seeds, null where all diverged; `best`, the best row with its `member` and the path
+        of its `run`; also `data`, `n_train`, `n_test`. What `Sweep.to_dict` gives will do.
+    title : str
+        The page's heading, any text.
+
+    Returns
+    -------
+    str
+        A whole HTML document, the same bytes for the same input.
+
+    Raises
+    ------
+    DataError
+        A package of the extra `report` is not installed.
+    """
+    _require()
+    from isthmus.report.swept import page
+
+    return page(result, title)
 
 
 def gallery_page(experiments: Sequence[Mapping[str, Any]]) -> str:

@@ -22,7 +22,7 @@ def losses(history: History) -> Markup:
         for (name, values), colour in zip(lines.items(), (OURS, PCA), strict=True):
             if len(values):
                 drawn.ax.plot(np.arange(1, len(values) + 1), values, color=colour, label=name)
-        _scale(drawn.ax, np.concatenate(list(lines.values())))
+        scale_values(drawn.ax, np.concatenate(list(lines.values())))
         name_axes(drawn.ax, "epoch", "loss")
         drawn.ax.legend()
     last = {name: number(values[-1]) for name, values in lines.items() if len(values)}
@@ -40,7 +40,7 @@ def terms(history: History) -> Markup | None:
     with chart("terms") as drawn:
         for (name, values), colour in zip(curves.items(), SERIES, strict=False):
             drawn.ax.plot(np.arange(1, len(values) + 1), values, color=colour, label=clean(name))
-        _scale(drawn.ax, np.concatenate(list(curves.values())))
+        scale_values(drawn.ax, np.concatenate(list(curves.values())))
         name_axes(drawn.ax, "epoch", "each term of the loss")
         drawn.ax.legend()
     told = ", ".join(f"{name} {number(values[-1])}" for name, values in curves.items())
@@ -52,7 +52,7 @@ def spectrum(values: Array, name: str, label: str, alt: str) -> Markup:
     with chart(name) as drawn:
         place = np.arange(1, len(values) + 1)
         drawn.ax.plot(place, values, color=OURS, marker="o" if len(values) <= 40 else "", markersize=4)
-        _scale(drawn.ax, values, zero=True)
+        scale_values(drawn.ax, values, zero=True)
         _whole(drawn.ax, len(values))
         name_axes(drawn.ax, "direction, the strongest first", label)
     told = ", ".join(number(value) for value in values[:3])
@@ -81,7 +81,7 @@ def falls(curves: dict[str, list[Array]]) -> Markup:
     with chart("falls", 3.0) as drawn:
         for (kind, line), colour in zip(lines.items(), SERIES, strict=False):
             drawn.ax.plot(np.arange(1, len(line) + 1), line, color=colour, label=clean(kind))
-        _scale(drawn.ax, np.concatenate(list(lines.values())))
+        scale_values(drawn.ax, np.concatenate(list(lines.values())))
         name_axes(drawn.ax, "epoch", "loss, as a share of the first epoch's")
         drawn.ax.legend(fontsize=8.5, loc="center left", bbox_to_anchor=(1, 0.5))
     ends = ", ".join(f"{kind} {number(line[-1])}" for kind, line in lines.items() if len(line))
@@ -100,7 +100,7 @@ def _middle(runs: list[Array]) -> Array:
     return np.array([np.mean([run[i] for run in runs if len(run) > i]) for i in range(longest)])
 
 
-def _scale(ax: Axes, values: Array, *, zero: bool = False) -> None:
+def scale_values(ax: Axes, values: Array, *, zero: bool = False) -> None:
     """A logarithmic axis where all is positive and the range is wide; else, if asked, one that starts at zero."""
     if len(values) and values.min() > 0 and values.max() / values.min() > _WIDE:
         ax.set_yscale("log")

@@ -23,8 +23,8 @@ class Dot:
     colour: str = OURS
 
 
-def dots(rows: Sequence[Dot], name: str, label: str) -> Markup:
-    """One row a value, its interval as a line; where a scale passes through zero, zero is marked."""
+def dots(rows: Sequence[Dot], name: str, label: str, *, zero: bool = True) -> Markup:
+    """One row a value, its interval as a line; the scale reaches zero, which is marked, unless that means nothing."""
     with chart(name, 0.75 + 0.28 * len(rows)) as drawn:
         ax, place = drawn.ax, np.arange(len(rows))[::-1]
         for row, y in zip(rows, place, strict=True):
@@ -32,7 +32,8 @@ def dots(rows: Sequence[Dot], name: str, label: str) -> Markup:
             ax.plot([row.value], [y], marker="o", markersize=4.5, color=row.colour)
             ax.annotate(number(row.value), (1, y), xycoords=("axes fraction", "data"), xytext=(6, 0),
                         textcoords="offset points", va="center", color=row.colour)  # fmt: skip
-        ax.axvline(0, color=SOFT, linewidth=0.8, linestyle=(0, (3, 3)))
+        if zero:
+            ax.axvline(0, color=SOFT, linewidth=0.8, linestyle=(0, (3, 3)))
         ax.set_yticks(place, [clean(row.name) for row in rows], color=INK)
         ax.set_ylim(-0.6, len(rows) - 0.4)
         ax.set_xlabel(label)

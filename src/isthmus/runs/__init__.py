@@ -3,12 +3,14 @@
 from isthmus.runs.describing import info
 from isthmus.runs.examining import evaluate
 from isthmus.runs.folder import Mode, Run, open_run, resumable, workplace
-from isthmus.runs.settings import build, parse_assignments, read_config
+from isthmus.runs.settings import build, parse_assignments, parse_grid, read_config, refuse_decided
+from isthmus.runs.sweeps import Plan, sweep
 from isthmus.runs.training import Request, train
 from isthmus.runs.using import anomalies, decode, encode, reconstruct, sample
 
 __all__ = [
     "Mode",
+    "Plan",
     "Request",
     "Run",
     "anomalies",
@@ -19,10 +21,13 @@ __all__ = [
     "info",
     "open_run",
     "parse_assignments",
+    "parse_grid",
     "read_config",
     "reconstruct",
+    "refuse_decided",
     "resumable",
     "sample",
+    "sweep",
     "train",
     "workplace",
 ]

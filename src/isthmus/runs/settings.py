@@ -19,6 +19,7 @@ from isthmus.zoo import KINDS
 
 WORDS = {"none": None, "null": None, "true": True, "false": False}
 PLURALS = {slot: f"{slot}s" for slot in SLOTS} | {"penalty": "penalties"}
+DECIDED = {"code_size": "--code-size", "random_state": "--seeds", "seed": "--seeds", "seeds": "--seeds"}
 CONFIG_KEYS = ("data", "kind", "code_size", "seed", "settings")
 
 
@@ -66,6 +67,19 @@ def _assigned(texts: Iterable[str], example: str) -> dict[str, str]:
             raise SettingError(f"{name} is set twice", "in --set", "each name once")
         assigned[name] = value
     return assigned
+
+
+def refuse_decided(settings: Iterable[str], but: Iterable[str] = ()) -> None:
+    """Refuse names that an option of the command line decides, `but` those that it leaves open.
+
+    Raises
+    ------
+    SettingError
+        Naming the option.
+    """
+    for name in settings:
+        if name in DECIDED and name not in but:
+            raise SettingError(f"{name} cannot be set here", "in --set", hint=f"{DECIDED[name]} decides it")
 
 
 def _takes_sequence(name: str) -> bool:

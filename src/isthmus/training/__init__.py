@@ -1,8 +1,20 @@
 """The one training loop, what it trains on, and what it leaves behind."""
 
 from isthmus.training.checkpoints import read_checkpoint, write_checkpoint
-from isthmus.training.loop import train
+from isthmus.training.loop import Member, Shared, train, train_together
 from isthmus.training.rows import Rows
+from isthmus.training.stacked import Unstackable
 from isthmus.training.state import Settings, State
 
-__all__ = ["Rows", "Settings", "State", "read_checkpoint", "train", "write_checkpoint"]
+__all__ = [
+    "Member",
+    "Rows",
+    "Settings",
+    "Shared",
+    "State",
+    "Unstackable",
+    "read_checkpoint",
+    "train",
+    "train_together",
+    "write_checkpoint",
+]

@@ -22,7 +22,7 @@ def write_checkpoint(path: Path, state: State) -> None:
     names = list(state.module.state_dict())
     tensors = {f"module.{name}": t.detach() for name, t in state.module.state_dict().items()}
     tensors |= {f"best.{name}": t for name, t in zip(names, state.best_weights.tensors(), strict=True)}
-    tensors |= {f"optimiser.{i}.{k}": v for i, s in _slots(state).items() for k, v in s.items()}
+    tensors |= _moments(state)
     meta = {name: getattr(state, name) for name in KEPT}
     with atomic(path) as beside:
         # as bytes, so that a full disk is an OSError and not an error of the format
@@ -54,8 +54,11 @@ def read_checkpoint(path: Path, state: State) -> None:
         setattr(state, name, value)
 
 
-def _slots(state: State) -> dict[int, dict[str, Tensor]]:
-    return state.optimiser.state_dict()["state"]
+def _moments(state: State) -> dict[str, Tensor]:
+    kept = {"optimiser.step": state.moments.step}
+    for name in ("first", "second"):
+        kept |= {f"optimiser.{name}.{i}": t for i, t in enumerate(getattr(state.moments, name))}
+    return kept
 
 
 def _restore(state: State, saved: dict[str, Tensor]) -> None:
@@ -66,9 +69,5 @@ def _restore(state: State, saved: dict[str, Tensor]) -> None:
     with torch.no_grad():
         for name, kept in zip(names, state.best_weights.tensors(), strict=True):
             kept.copy_(saved[f"best.{name}"])
-    slots: dict[int, dict[str, Tensor]] = {}
-    for key, value in saved.items():
-        if key.startswith("optimiser."):
-            _, index, name = key.split(".", 2)
-            slots.setdefault(int(index), {})[name] = value
-    state.optimiser.load_state_dict(state.optimiser.state_dict() | {"state": slots})
+        for name, moment in _moments(state).items():
+            moment.copy_(saved[name])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -14,38 +16,48 @@ CAUSES = {
 
 
 class Ledger:
-    """One row a step: every term of the loss, then the gradient's norm."""
+    """One row a step: every term of the loss, then the gradient's norm; for P members, one such row each."""
 
-    def __init__(self) -> None:
-        self.names: list[str] = []
-        self.rows: list[Tensor] = []
+    def __init__(self, steps: int) -> None:
+        self._steps = steps
+        self._table: Tensor | None = None
+        self._rows: tuple[Tensor, ...] = ()
 
-    def write(self, terms: dict[str, Tensor], norm: Tensor) -> None:
-        self.names = [*terms, "gradient"]
-        self.rows.append(torch.stack([*(t.detach() for t in terms.values()), norm]))
+    def write(self, step: int, row: Tensor) -> None:
+        if self._table is None:
+            self._table = row.new_empty((self._steps, *row.shape))
+            self._rows = self._table.unbind(0)
+        self._rows[step].copy_(row)
 
-    def read(self, epoch: int, sizes: list[int]) -> dict[str, float]:
-        """The epoch's mean of each term over rows, and the mean norm.
+    def read(self, sizes: Sequence[int]) -> list[Tensor]:
+        """The steps' rows, (steps, terms + 1), for each member."""
+        assert self._table is not None
+        table = self._table[: len(sizes)].cpu().double()
+        return [table] if table.ndim == 2 else list(table.unbind(1))
 
-        Raises
-        ------
-        DivergenceError
-            Naming the first term that was not finite, and the epoch.
-        """
-        table = torch.stack(self.rows).cpu().double()  # (steps, terms + 1)
-        finite = torch.isfinite(table)
-        if not bool(finite.all()):
-            step = int((~finite.all(dim=1)).nonzero()[0, 0])
-            self._diverged(self.names[int((~finite[step]).nonzero()[0, 0])], epoch)
-        share = torch.tensor(sizes, dtype=torch.float64) / sum(sizes)
-        return dict(zip(self.names, (share @ table).tolist(), strict=True))
 
-    @staticmethod
-    def _diverged(name: str, epoch: int) -> None:
-        term = "the gradient" if name == "gradient" else f"the term {name!r} of the loss"
-        raise DivergenceError(
-            f"{term} is not finite",
-            where=f"in epoch {epoch + 1}",
-            expected="a finite number; the last good weights are kept",
-            hint=CAUSES.get(name, f"lower the strength of {name!r} or learning_rate"),
-        )
+def means(table: Tensor, names: Sequence[str], sizes: Sequence[int], epoch: int) -> dict[str, float]:
+    """The epoch's mean of each term over rows, and the mean norm.
+
+    Raises
+    ------
+    DivergenceError
+        Naming the first term that was not finite, and the epoch.
+    """
+    names = [*names, "gradient"]
+    finite = torch.isfinite(table)
+    if not bool(finite.all()):
+        step = int((~finite.all(dim=1)).nonzero()[0, 0])
+        raise _diverged(names[int((~finite[step]).nonzero()[0, 0])], epoch)
+    share = torch.tensor(sizes, dtype=torch.float64) / sum(sizes)
+    return dict(zip(names, (share @ table).tolist(), strict=True))
+
+
+def _diverged(name: str, epoch: int) -> DivergenceError:
+    term = "the gradient" if name == "gradient" else f"the term {name!r} of the loss"
+    return DivergenceError(
+        f"{term} is not finite",
+        where=f"in epoch {epoch + 1}",
+        expected="a finite number; the last good weights are kept",
+        hint=CAUSES.get(name, f"lower the strength of {name!r} or learning_rate"),
+    )

@@ -1,16 +1,19 @@
-"""Rows resident on the device: one gather a batch, an order that depends on the seed and the epoch alone."""
+"""Rows resident on the device, gathered a batch at a time."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 import torch
-from torch import Generator, Tensor
+from torch import Tensor
 
 
 @dataclass(frozen=True)
 class Rows:
-    """x (N, D) in scaled units; weight (N,) with mean 1, or None; context (N,) what a code or decoder may need."""
+    """x (N, D) in scaled units; weight (N,) with mean 1, or None; context (N,) what a code or decoder may need.
+
+    A batch of P members' rows has a leading axis: x (P, N, D) and so on.
+    """
 
     x: Tensor
     weight: Tensor | None = None
@@ -19,17 +22,40 @@ class Rows:
     def __len__(self) -> int:
         return len(self.x)
 
+    def part(self, start: int, n: int) -> Rows:
+        """n rows from `start` on."""
+        return Rows(*(None if t is None else t[start : start + n] for t in (self.x, self.weight, self.context)))  # type: ignore[arg-type]
+
     def take(self, index: Tensor) -> Rows:
-        def gather(t: Tensor | None) -> Tensor | None:
-            return None if t is None else t.index_select(0, index)
+        """The rows of that number: index (B,), or (P, B) for P members."""
+        return Rows(*(None if t is None else _taken(t, index) for t in (self.x, self.weight, self.context)))  # type: ignore[arg-type]
 
-        return Rows(self.x.index_select(0, index), gather(self.weight), gather(self.context))
+    def room(self, index: Tensor) -> Rows:
+        """Memory for what `take_into` puts there."""
+        return Rows(*(None if t is None else _room(t, index) for t in (self.x, self.weight, self.context)))  # type: ignore[arg-type]
 
-    def order(self, batch_size: int, rng: Generator) -> list[Tensor]:
-        """One epoch's batches of row numbers, shuffled. A last batch of one row joins the one before it."""
-        if batch_size >= len(self):
-            return [torch.arange(len(self), device=self.x.device)]
-        batches = list(torch.randperm(len(self), generator=rng, device=self.x.device).split(batch_size))
-        if len(batches[-1]) == 1 < batch_size:
-            batches[-2:] = [torch.cat(batches[-2:])]
-        return batches
+    def take_into(self, room: Rows, index: Tensor) -> None:
+        """As `take`, into memory made before."""
+        flat = index.reshape(-1)
+        torch.index_select(self.x, 0, flat, out=room.x.flatten(0, index.ndim - 1))
+        for t, out in ((self.weight, room.weight), (self.context, room.context)):
+            if t is not None and out is not None:
+                torch.index_select(t, 0, flat, out=out.flatten(0, index.ndim - 1))
+
+
+def sizes(n: int, batch_size: int) -> list[int]:
+    """How many rows each batch of an epoch has."""
+    if batch_size >= n:
+        return [n]
+    full, rest = divmod(n, batch_size)
+    if rest == 1 < batch_size:
+        return [*[batch_size] * (full - 1), batch_size + 1]
+    return [batch_size] * full + [rest] * bool(rest)
+
+
+def _taken(t: Tensor, index: Tensor) -> Tensor:
+    return t.index_select(0, index.reshape(-1)).view(*index.shape, *t.shape[1:])
+
+
+def _room(t: Tensor, index: Tensor) -> Tensor:
+    return t.new_empty((*index.shape, *t.shape[1:]))

@@ -14,7 +14,10 @@ PROGRESS = 1e-6  # a relative fall of the loss below this is no reason to wait l
 
 @dataclass(frozen=True)
 class Settings:
-    """How to train. `batch_size` in rows; `patience` in epochs; `seed` decides order, noise and dropout."""
+    """How to train. `batch_size` in rows; `patience` in epochs; `seed` decides order, noise and dropout.
+
+    `engine`: "auto" records the step where it is taken often enough, "recorded" always, "eager" never.
+    """
 
     max_epochs: int
     batch_size: int
@@ -25,6 +28,7 @@ class Settings:
     early_stopping: bool = True
     patience: int = 20
     seed: int = 0
+    engine: str = "auto"
 
     def rate(self, epoch: int) -> float:
         """The learning rate of an epoch: constant, or half a cosine from full to a hundredth."""
@@ -47,15 +51,28 @@ class Snapshot:
         return [t.detach() for t in self._module.state_dict(keep_vars=True).values()]
 
     def take(self) -> None:
-        for kept, live in zip(self._kept, self._live(), strict=True):
-            kept.copy_(live)
+        torch._foreach_copy_(self._kept, self._live())
 
     def restore(self) -> None:
-        for kept, live in zip(self._kept, self._live(), strict=True):
-            live.copy_(kept)
+        torch._foreach_copy_(self._live(), self._kept)
 
     def tensors(self) -> list[Tensor]:
         return self._kept
+
+
+@dataclass
+class Moments:
+    """What AdamW (Loshchilov & Hutter 2019) remembers: steps done, and two running means for each parameter."""
+
+    step: Tensor
+    first: list[Tensor]
+    second: list[Tensor]
+
+    @classmethod
+    def of(cls, module: nn.Module) -> Moments:
+        parameters = [p for p in module.parameters() if p.requires_grad]
+        first, second = ([torch.zeros_like(p, requires_grad=False) for p in parameters] for _ in range(2))
+        return cls(torch.zeros((), device=parameters[0].device), first, second)
 
 
 @dataclass
@@ -66,7 +83,7 @@ class State:
     """
 
     module: nn.Module
-    optimiser: torch.optim.Optimizer
+    moments: Moments
     good: Snapshot
     latest: Snapshot
     best_weights: Snapshot
@@ -76,19 +93,14 @@ class State:
     best_epoch: int = -1
     progress: tuple[float, int] = (math.inf, -1)  # the last loss lower by more than rounding, and its epoch
     stopped: str = ""
+    engine: str = ""  # how its steps were run
     history: list[dict[str, Any]] = field(default_factory=list)
 
     @classmethod
     def begin(cls, module: nn.Module, settings: Settings) -> State:
-        """Fresh state for a module: AdamW (Loshchilov & Hutter 2019), fused, decaying matrices and not biases."""
-        parameters = [p for p in module.parameters() if p.requires_grad]
-        groups = [
-            {"params": [p for p in parameters if p.ndim > 1], "weight_decay": settings.weight_decay},
-            {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
-        ]
-        optimiser = torch.optim.AdamW([g for g in groups if g["params"]], lr=settings.learning_rate, fused=True)
+        """Fresh state for a module."""
         good, latest, best = (Snapshot(module) for _ in range(3))
-        return cls(module, optimiser, good, latest, best, settings.max_epochs)
+        return cls(module, Moments.of(module), good, latest, best, settings.max_epochs)
 
     def keep(self) -> None:
         """After a finite epoch: the weights it began with are good, those it ended with are yet to be tried."""

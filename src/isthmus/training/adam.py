@@ -1,0 +1,137 @@
+"""AdamW on the gradients of a pool: torch's fused kernel, one call for members of one rate, and clipping before it."""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from isthmus.training.pools import Pool
+
+Call = Callable[[], object]
+BETAS, EPSILON = (0.9, 0.999), 1e-8
+
+
+@dataclass(frozen=True)
+class Pace:
+    """A member's learning rate and weight decay in an epoch; a rate of None leaves it as it is."""
+
+    rate: float | None
+    decay: float
+
+
+class Adam:
+    """Loshchilov & Hutter 2019, decaying matrices and not biases. `gradients` are filled before each `step`.
+
+    A member's gradient longer than its `clip` is scaled to that length (Pascanu 2013).
+    """
+
+    def __init__(self, pool: Pool, clips: Sequence[float | None]) -> None:
+        self.pool = pool
+        self.gradients = _gradient_buffers(pool)
+        self.used: list[int] = []  # parameters that the loss depends on
+        self._norms = pool.parameters[0].new_zeros((len(self.gradients), *self._lead()))
+        limits = [math.inf if clip is None else clip for clip in clips]
+        self._limits = None if all(map(math.isinf, limits)) else self._norms.new_tensor(limits).view(self._lead())
+        self._paces: list[Pace] = []
+        self._calls: list[Call] = []
+
+    def _lead(self) -> tuple[int, ...]:
+        return () if self.pool.members is None else (self.pool.members,)
+
+    def use(self, parameters: list[int]) -> None:
+        """Name the parameters that get gradients; the others are never moved."""
+        if parameters != self.used:
+            self.used = parameters
+            self._bind()
+
+    def pace(self, paces: Sequence[Pace]) -> None:
+        """Each member's rate and decay from now on."""
+        if list(paces) != self._paces:
+            self._paces = list(paces)
+            self._bind()
+
+    def _bind(self) -> None:
+        self._calls = [functools.partial(self.pool.step.add_, 1)]
+        self._calls += [call for a, b, pace in _runs(self._paces) for call in self._updates(a, b, pace)]
+
+    def _updates(self, a: int, b: int, pace: Pace) -> Iterator[Call]:
+        """The calls for members a to b − 1."""
+        pool = self.pool
+        groups = [(self.used, pace.decay)]
+        if pace.decay:
+            groups = [([i for i in self.used if pool.decays(i) == kind], pace.decay * kind) for kind in (True, False)]
+        for group, decay in groups:
+            lists = [
+                [_part(tensors[i], a, b, pool.members) for i in group]
+                for tensors in (pool.parameters, self.gradients, pool.first, pool.second)
+            ]
+            if group:
+                yield functools.partial(
+                    torch._fused_adamw_,
+                    *lists,
+                    [],
+                    [pool.step] * len(group),
+                    lr=pace.rate,
+                    beta1=BETAS[0],
+                    beta2=BETAS[1],
+                    weight_decay=decay,
+                    eps=EPSILON,
+                    amsgrad=False,
+                    maximize=False,
+                )
+
+    def step(self, norm: Tensor) -> None:
+        """Move the parameters; `norm`, () or (P,), receives the gradient's length before clipping."""
+        self._measure(norm)
+        if self._limits is not None:
+            self._clip(norm)
+        for call in self._calls:
+            call()
+
+    def _measure(self, norm: Tensor) -> None:
+        if self.pool.members is None and self._flat is not None:
+            torch.linalg.vector_norm(self._flat, out=norm)
+            return
+        for i in self.used:
+            torch.linalg.vector_norm(self.gradients[i].flatten(1), dim=1, out=self._norms[i])
+        torch.linalg.vector_norm(self._norms, dim=0, out=norm)
+
+    def _clip(self, norm: Tensor) -> None:
+        assert self._limits is not None
+        share = (self._limits / (norm + 1e-6)).clamp_(max=1)
+        for i in self.used:
+            gradient = self.gradients[i]
+            gradient.mul_(share if self.pool.members is None else share.view(-1, *[1] * (gradient.ndim - 1)))
+
+    @property
+    def _flat(self) -> Tensor | None:
+        return self.gradients[0]._base if self.pool.members is None else None
+
+
+def _gradient_buffers(pool: Pool) -> list[Tensor]:
+    """A tensor like each parameter; those of a single module lie in one block, so that one call measures them all."""
+    if pool.members is not None:
+        return [torch.zeros_like(p, requires_grad=False) for p in pool.parameters]
+    sizes = [p.numel() for p in pool.parameters]
+    flat = pool.parameters[0].new_zeros(sum(sizes))
+    return [part.view(p.shape) for part, p in zip(flat.split(sizes), pool.parameters, strict=True)]
+
+
+def _part(tensor: Tensor, a: int, b: int, members: int | None) -> Tensor:
+    tensor = tensor.detach()
+    return tensor if members is None or (a, b) == (0, members) else tensor[a:b]
+
+
+def _runs(paces: Sequence[Pace]) -> Iterator[tuple[int, int, Pace]]:
+    """Neighbours of one pace as (first, one past the last, pace), the resting ones left out."""
+    start = 0
+    for i in range(1, len(paces) + 1):
+        if i == len(paces) or paces[i] != paces[start]:
+            if paces[start].rate is not None:
+                yield start, i, paces[start]
+            start = i

@@ -1,0 +1,66 @@
+"""What one step trains: the module of one state, or those of many with their numbers stacked on a leading axis."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import cast
+
+import torch
+from torch import Generator, Tensor, nn
+
+from isthmus.training.rows import Rows
+from isthmus.training.state import State
+
+Terms = dict[str, Tensor]
+
+
+class Pool:
+    """One module as it is: its parameters and their moments, and the objective of a batch.
+
+    Attributes
+    ----------
+    states : list of State
+    members : int or None
+        P, the length of the leading axis of every tensor; None where there is no such axis.
+    parameters, first, second : list of Tensor
+        What is trained, and AdamW's two moments of it.
+    step : Tensor
+        The steps done so far, as a float, ().
+    """
+
+    members: int | None = None
+
+    def __init__(self, states: Sequence[State]) -> None:
+        self.states = list(states)
+        self.module = states[0].module
+        self.parameters: list[Tensor] = [p for p in self.module.parameters() if p.requires_grad]
+        self.first, self.second = states[0].moments.first, states[0].moments.second
+        self.step = states[0].moments.step
+
+    @property
+    def device(self) -> torch.device:
+        return self.parameters[0].device
+
+    def mode(self, training: bool) -> None:
+        self.module.train(training)
+
+    def buffers(self) -> list[Tensor]:
+        return list(self.module.buffers())
+
+    def decays(self, i: int) -> bool:
+        """Whether weight decay is for the i-th parameter: matrices, not biases."""
+        return self.parameters[i].ndim > (1 if self.members is None else 2)
+
+    def objective(self, batch: Rows, rngs: Sequence[Generator]) -> Terms:
+        """The terms of the loss, () each, or (P,)."""
+        module = self.module
+        own = cast("Callable[[object], Terms]", module.objective)
+        return own(module(batch.x, batch.context, rngs[0], batch.weight))
+
+    def thin(self, members: Sequence[object]) -> bool:
+        """Whether so many members rest that the others should be pooled anew."""
+        return False
+
+    def release(self) -> None:
+        """Give every module memory of its own again."""
+

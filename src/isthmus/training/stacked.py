@@ -1,0 +1,216 @@
+"""Many networks of one shape trained as one: parameters stacked on a leading axis, every product batched over it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, cast
+
+import torch
+from torch import Generator, Tensor, nn
+from torch.func import functional_call
+from torch.overrides import TorchFunctionMode
+
+from isthmus.recording import Unrecordable, record
+from isthmus.training.pools import Pool, Terms
+from isthmus.training.rows import Rows
+from isthmus.training.state import State
+
+Draw = tuple[Callable[..., Tensor], tuple[Any, ...], dict[str, Any]]
+
+
+class Unstackable(Exception):  # noqa: N818  # no error of the user's: such networks are trained one by one
+    """Networks that cannot be one population."""
+
+
+class Stacked(Pool):
+    """Modules of one structure, whose weights may differ and every number that their parts hold as a float.
+
+    While it lives, the modules' parameters, buffers and moments are views of its own; `release` ends that.
+    """
+
+    def __init__(self, states: Sequence[State]) -> None:
+        self.states = list(states)
+        self.members = len(states)
+        modules = [state.module for state in states]
+        self.module = modules[0]
+        self._tensors = {name: _stacked(modules, name) for name in _names(self.module)}
+        own = [f"module.{name}" for name, p in self.module.named_parameters() if p.requires_grad]
+        self.parameters = [self._tensors[name].requires_grad_() for name in own]
+        self._stack_moments()
+        self._numbers = _differing(modules, self.parameters[0])
+        self._loss = _Loss(self.module)
+        self._draws: dict[tuple[bool, int], list[Draw]] = {}
+
+    def _stack_moments(self) -> None:
+        self.step = self.states[0].moments.step
+        for name in ("first", "second"):
+            own = [getattr(state.moments, name) for state in self.states]
+            stacked = [torch.stack(parts) for parts in zip(*own, strict=True)]
+            setattr(self, name, stacked)
+            for i, state in enumerate(self.states):
+                setattr(state.moments, name, [t[i] for t in stacked])
+
+    def buffers(self) -> list[Tensor]:
+        return [t for name, t in self._tensors.items() if not t.requires_grad]
+
+    def thin(self, members: Sequence[Any]) -> bool:
+        """Half of the members rest: the others are better pooled anew."""
+        active = sum(member.active for member in members)
+        return 0 < active <= len(self.states) // 2
+
+    def objective(self, batch: Rows, rngs: Sequence[Generator]) -> Terms:
+        given = {name: t for name, t in vars(batch).items() if t is not None}
+        key = (self.module.training, batch.x.shape[1])
+        if key not in self._draws:
+            self._draws[key] = self._found(batch)
+        noise = [torch.stack([draw(*args, **kw, generator=g) for g in rngs]) for draw, args, kw in self._draws[key]]
+        return cast("Terms", torch.vmap(self._one)(self._tensors, self._numbers, given, noise))
+
+    def _one(
+        self, tensors: dict[str, Tensor], numbers: dict[str, Tensor], given: dict[str, Tensor], noise: list[Tensor]
+    ) -> Terms:
+        """A member's terms, as the module alone would compute them."""
+        rng = torch.Generator(device=self.device)
+        with _substituted(self.module, numbers), _Given(rng, noise):
+            return cast("Terms", functional_call(self._loss, tensors, (given, rng)))
+
+    def _found(self, batch: Rows) -> list[Draw]:
+        """What a member draws in a pass, found by one pass of the first."""
+        rng = torch.Generator(device=self.device)
+        listener = _Listening(rng)
+        first = {name: t[0] for name, t in vars(batch).items() if t is not None}
+        tensors = {name: t[0].clone() for name, t in self._tensors.items()}
+
+        def once() -> list[Tensor]:
+            with listener:
+                terms = functional_call(self._loss, tensors, (first, rng))
+            return list(cast("Terms", terms).values())
+
+        try:
+            tape = record(once)
+        except Unrecordable as fault:
+            raise Unstackable(str(fault)) from fault
+        if any(node.random and node.kwargs.get("generator") is None for node in tape.nodes):
+            raise Unstackable("a part draws from the global generator")
+        return listener.draws
+
+    def release(self) -> None:
+        for state in self.states:
+            for tensor in _live(state.module).values():
+                tensor.data = tensor.data.clone()
+            state.moments.step = self.step.clone()
+            state.moments.first = [t.clone() for t in state.moments.first]
+            state.moments.second = [t.clone() for t in state.moments.second]
+
+
+class _Loss(nn.Module):
+    """A module's objective as a forward pass, so that a functional call covers both."""
+
+    def __init__(self, module: nn.Module) -> None:
+        super().__init__()
+        self.module = module
+
+    def forward(self, given: Mapping[str, Tensor], rng: Generator) -> Terms:
+        module = self.module
+        one = module(given["x"], given.get("context"), rng, given.get("weight"))
+        return cast("Callable[[object], Terms]", module.objective)(one)
+
+
+def _live(module: nn.Module) -> dict[str, Tensor]:
+    return dict([*module.named_parameters(), *module.named_buffers()])
+
+
+def _names(module: nn.Module) -> list[str]:
+    return [f"module.{name}" for name in _live(module)]
+
+
+def _stacked(modules: Sequence[nn.Module], name: str) -> Tensor:
+    """One tensor of all modules, which each keeps as a view."""
+    parts = [_live(module)[name.removeprefix("module.")] for module in modules]
+    stacked = torch.stack([part.detach() for part in parts])
+    for part, own in zip(parts, stacked.unbind(0), strict=True):
+        part.data = own
+    return stacked
+
+
+# --- numbers that differ between members -------------------------------------------------------------------------
+
+
+def _holders(module: nn.Module) -> list[object]:
+    """What may hold settings as floats: the module, its parts, and the terms of its penalties."""
+    terms = getattr(module, "penalties", {})
+    return [*module.modules(), *(terms.values() if isinstance(terms, dict) else ())]
+
+
+def _floats(module: nn.Module) -> dict[str, float]:
+    return {
+        f"{i}.{name}": value
+        for i, holder in enumerate(_holders(module))
+        for name, value in vars(holder).items()
+        if type(value) is float
+    }
+
+
+def _differing(modules: Sequence[nn.Module], like: Tensor) -> dict[str, Tensor]:
+    """The floats that are not the same in all modules, (P,) each."""
+    found = [_floats(module) for module in modules]
+    if any(set(one) != set(found[0]) for one in found):
+        raise Unstackable("the parts hold different numbers")
+    columns = {name: [one[name] for one in found] for name in found[0]}
+    return {name: like.detach().new_tensor(column) for name, column in columns.items() if len(set(column)) > 1}
+
+
+@contextmanager
+def _substituted(module: nn.Module, numbers: Mapping[str, Tensor]) -> Iterator[None]:
+    """For a while, tensors stand where the module's parts hold floats."""
+    holders = _holders(module)
+    places = [(vars(holders[int(i)]), name, n) for i, _, name, n in ((*k.partition("."), n) for k, n in numbers.items())]
+    before = [own[name] for own, name, _ in places]
+    for own, name, number in places:
+        own[name] = number
+    try:
+        yield
+    finally:
+        for (own, name, _), value in zip(places, before, strict=True):
+            own[name] = value
+
+
+# --- draws -------------------------------------------------------------------------------------------------------
+
+
+class _Listening(TorchFunctionMode):
+    """Writes down what is drawn from a generator."""
+
+    def __init__(self, rng: Generator) -> None:
+        super().__init__()
+        self.rng = rng
+        self.draws: list[Draw] = []
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
+    ) -> Any:
+        kwargs = dict(kwargs or {})
+        if kwargs.get("generator") is self.rng:
+            rest = {name: value for name, value in kwargs.items() if name != "generator"}
+            if any(isinstance(value, Tensor) for value in (*args, *rest.values())):
+                raise Unstackable("a part draws from a distribution that depends on the rows")
+            self.draws.append((func, args, rest))
+        return func(*args, **kwargs)
+
+
+class _Given(TorchFunctionMode):
+    """Answers what is drawn from a generator with numbers drawn before, in the same order."""
+
+    def __init__(self, rng: Generator, noise: Sequence[Tensor]) -> None:
+        super().__init__()
+        self.rng, self.noise = rng, iter(noise)
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
+    ) -> Any:
+        kwargs = dict(kwargs or {})
+        if kwargs.get("generator") is self.rng:
+            return next(self.noise)
+        return func(*args, **kwargs)
+

@@ -1,0 +1,179 @@
+"""One step: gather a batch, its losses and gradients, AdamW. Run as it stands, or recorded once and replayed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+from torch import Generator, Tensor
+
+from isthmus.errors import SettingError
+from isthmus.recording import Program, Unrecordable, compiled, record
+from isthmus.training.adam import Adam
+from isthmus.training.pools import Pool, Terms
+from isthmus.training.rows import Rows
+
+WORTH_RECORDING = 50  # steps of one shape; recording takes about as long as these save
+TOLERANCE = {torch.float64: 1e-8, torch.float32: 1e-3}  # of the largest entry; a wrong replay differs in the first digit
+
+
+@dataclass
+class Replay:
+    """A recorded step: rows are put into `room`, the program turns them into `row` and gradients."""
+
+    room: Rows
+    program: Program
+    row: Tensor
+
+
+class Steps:
+    """Runs the steps of a pool.
+
+    Attributes
+    ----------
+    names : list of str
+        The terms of the loss, known after the first step.
+    how : str
+        How steps are run: "recorded, 14 operations", or "eager" and why.
+    """
+
+    def __init__(self, pool: Pool, adam: Adam, rngs: Sequence[Generator], engine: str) -> None:
+        self.pool, self.adam, self.rngs, self.engine = pool, adam, rngs, engine
+        self.names: list[str] = []
+        self.how = ""
+        self._replays: dict[tuple[bool, int], Replay | None] = {}
+
+    def train(self, rows: Rows, index: Tensor, times: int) -> Tensor:
+        """Train on the rows of that number; the terms and the gradient's length, (T + 1,) or (P, T + 1).
+
+        `times` is how many steps of this size the whole training has.
+        """
+        row = self._run(rows, index, times, True)
+        with torch.no_grad():
+            self.adam.step(row[..., -1])
+        return row
+
+    def look(self, rows: Rows, index: Tensor, times: int) -> Tensor:
+        """The terms on these rows without training, and a 0."""
+        return self._run(rows, index, times, False)
+
+    def _run(self, rows: Rows, index: Tensor, times: int, training: bool) -> Tensor:
+        key = (training, index.shape[-1])
+        if key not in self._replays:
+            self._replays[key] = self._prepared(rows, index, times, training)
+        replay = self._replays[key]
+        if replay is None:
+            return self._eager(rows.take(index), training)
+        with torch.no_grad():
+            rows.take_into(replay.room, index)
+            replay.program.run()
+        return replay.row
+
+    def _eager(self, batch: Rows, training: bool) -> Tensor:
+        """The step as it stands: the definition that a recording has to match."""
+        if not training:
+            with torch.no_grad():
+                return self._row(self._terms(batch))
+        terms = self._terms(batch)
+        total = torch.stack(list(terms.values())).sum()
+        gradients = torch.autograd.grad(total, self.pool.parameters, allow_unused=True)
+        self._note_used(gradients)
+        for own, gradient in zip(self.adam.gradients, gradients, strict=True):
+            if gradient is None:
+                own.zero_()
+            else:
+                own.copy_(gradient)
+        return self._row(terms)
+
+    def _terms(self, batch: Rows) -> Terms:
+        terms = self.pool.objective(batch, self.rngs)
+        self.names = [*terms]
+        return terms
+
+    def _row(self, terms: Terms) -> Tensor:
+        values = [t.detach() for t in terms.values()]
+        return torch.stack([*values, torch.zeros_like(values[0])], dim=-1)
+
+    def _note_used(self, gradients: Sequence[Tensor | None]) -> None:
+        found = {i for i, gradient in enumerate(gradients) if gradient is not None}
+        self.adam.use(sorted(found.union(self.adam.used)))
+
+    def _prepared(self, rows: Rows, index: Tensor, times: int, training: bool) -> Replay | None:
+        """A replay where recording pays and works; how steps run is a function of shapes, device and settings."""
+        if self.engine == "eager" or (self.engine == "auto" and times < WORTH_RECORDING):
+            self._say("eager", training)
+            return None
+        try:
+            replay = self._recorded(rows, index, training)
+        except Unrecordable as fault:
+            if self.engine == "recorded":
+                raise SettingError(
+                    f"the step cannot be recorded ({fault})",
+                    where="in engine='recorded'",
+                    hint="use engine='auto', which runs such a step as it stands",
+                ) from fault
+            self._say(f"eager: {fault}", training)
+            return None
+        self._say(f"recorded, {len(replay.program)} operations", training)
+        return replay
+
+    def _say(self, how: str, training: bool) -> None:
+        if training and not self.how:
+            self.how = how
+
+    def _recorded(self, rows: Rows, index: Tensor, training: bool) -> Replay:
+        """Record the step on a batch, and check that the replay gives what the step itself gives."""
+        room = rows.room(index)
+        with torch.no_grad():
+            rows.take_into(room, index)
+        with self._untouched():
+            expected = self._answers(room, training)
+        with self._untouched():
+            tape = record(lambda: self._answers(room, training))
+        row = expected[0].new_zeros((*expected[0].shape, len(self.names) + 1))  # type: ignore[union-attr]
+        count = len(self.names)
+        into = {i: row[..., i] for i in range(count)}
+        into |= {count + i: own for i, own in enumerate(self.adam.gradients if training else []) if expected[count + i] is not None}
+        program = compiled(tape, into)
+        with self._untouched(), torch.no_grad():
+            program.run()
+            _check(expected, [into.get(i) for i in range(len(expected))])
+        return Replay(room, program, row)
+
+    def _answers(self, room: Rows, training: bool) -> list[Tensor | None]:
+        """The terms, then the gradients of their sum."""
+        if not training:
+            with torch.no_grad():
+                return list(self._terms(room).values())
+        terms = self._terms(room)
+        total = torch.stack(list(terms.values())).sum()
+        gradients = torch.autograd.grad(total, self.pool.parameters, allow_unused=True)
+        self._note_used(gradients)
+        return [*(t.detach() for t in terms.values()), *gradients]
+
+    @contextmanager
+    def _untouched(self) -> Iterator[None]:
+        """Leave random states and buffers as they were before."""
+        generators = [*self.rngs, torch.default_generator]
+        if self.pool.device.type == "cuda":
+            generators.append(torch.cuda.default_generators[self.pool.device.index or 0])
+        states = [g.get_state() for g in generators]
+        buffers = self.pool.buffers()
+        kept = [b.clone() for b in buffers]
+        yield
+        for generator, state in zip(generators, states, strict=True):
+            generator.set_state(state)
+        for buffer, was in zip(buffers, kept, strict=True):
+            buffer.copy_(was)
+
+
+def _check(expected: Sequence[Tensor | None], got: Sequence[Tensor | None]) -> None:
+    """Refuse a replay that differs by more than rounding, as one does whose step depends on a hidden state."""
+    for a, b in zip(expected, got, strict=True):
+        if a is None or b is None:
+            continue
+        bound = TOLERANCE.get(a.dtype, 1e-2) * max(float(a.abs().max()), 1e-3) if a.numel() else 0.0
+        if not torch.allclose(a, b, rtol=0, atol=bound, equal_nan=True):
+            raise Unrecordable("replayed, it gives other numbers")
