@@ -39,7 +39,7 @@ SPECS = [
     likelihoods.Bernoulli(),
     likelihoods.Laplace(2.0),
     likelihoods.StudentT(3.0, 0.7),
-    penalties.Contraction(0.3),
+    penalties.Contraction(0.3, 2),
     penalties.KL(0.1, 2.0),
     penalties.L1(0.4),
     penalties.Divergence(4.0),

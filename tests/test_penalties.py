@@ -1,118 +1,21 @@
-"""Penalties against automatic differentiation, finite differences and the formulas as written."""
+"""Penalties against the formulas as written; what holds for every one of them; how parts that do not fit are told."""
 
+import inspect
 import math
 
 import numpy as np
 import pytest
 import torch
-from members import Convolution, rows, small
+from members import rows, small
 from sklearn.model_selection import GridSearchCV
 from torch import nn
-from torch.func import jacrev
+from torch.func import functional_call, stack_module_state, vmap
+from torch.fx.experimental.proxy_tensor import make_fx
 
 from isthmus import Autoencoder, codes, decoders, encoders, load, penalties
+from isthmus.assembly import Blueprint, assemble
 from isthmus.errors import SettingError
-from isthmus.foreign import ForeignEncoder
-from isthmus.jacobians import jacobian, squared_norm
-from isthmus.nn import ACTIVATIONS
 from isthmus.passes import Pass
-
-WIDTHS = {"one layer": (), "two layers": (5,), "deep": (6, 5, 4)}
-CODES = [codes.Plain(), codes.Activation("sigmoid"), codes.Activation("tanh"), codes.TopK(2), codes.Gaussian()]
-INPUTS = 4
-
-
-def parts(hidden=(5,), activation="tanh", spec=None, size=3):
-    torch.manual_seed(0)
-    code = (spec or codes.Plain()).build(size)
-    return encoders.MLP(hidden, activation).build(INPUTS, code.width).double(), code
-
-
-def batch(n=6):
-    return torch.randn(n, INPUTS, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
-
-
-def by_jacrev(encoder, code, x):
-    return torch.stack([jacrev(lambda row: code(encoder(row[None]))[0][0])(row) for row in x])
-
-
-def by_differences(encoder, code, x, step=1e-6):
-    columns = []
-    for j in range(x.shape[1]):
-        nudge = torch.zeros_like(x)
-        nudge[:, j] = step
-        with torch.no_grad():
-            columns.append((code(encoder(x + nudge))[0] - code(encoder(x - nudge))[0]) / (2 * step))
-    return torch.stack(columns, dim=2)
-
-
-@pytest.mark.parametrize("spec", CODES, ids=repr)
-@pytest.mark.parametrize("hidden", WIDTHS.values(), ids=WIDTHS)
-def test_contraction_is_exact_for_every_code_and_depth(hidden, spec):
-    encoder, code = parts(hidden, "tanh", spec)
-    x = batch()
-    oracle = by_jacrev(encoder, code, x)
-    torch.testing.assert_close(jacobian(encoder, code, x), oracle, rtol=1e-9, atol=1e-12)
-    torch.testing.assert_close(squared_norm(encoder, code, x), oracle.square().sum((1, 2)), rtol=1e-9, atol=1e-12)
-    torch.testing.assert_close(jacobian(encoder, code, x), by_differences(encoder, code, x), rtol=1e-5, atol=1e-7)
-
-
-@pytest.mark.parametrize("activation", ACTIVATIONS)
-def test_contraction_is_exact_for_every_activation(activation):
-    encoder, code = parts((6, 5), activation, codes.Activation(activation))
-    x = batch()
-    torch.testing.assert_close(jacobian(encoder, code, x), by_jacrev(encoder, code, x), rtol=1e-7, atol=1e-10)
-
-
-@pytest.mark.parametrize("spec", CODES, ids=repr)
-@pytest.mark.parametrize("hidden", WIDTHS.values(), ids=WIDTHS)
-def test_its_gradient_is_exact_too(hidden, spec):
-    encoder, code = parts(hidden, "tanh", spec)
-    x, weights = batch(), list(encoder.parameters())
-
-    def gradients(norms):
-        return torch.autograd.grad(norms.sum(), weights, allow_unused=True, materialize_grads=True)
-
-    oracle = gradients(by_jacrev(encoder, code, x).square().sum((1, 2)))
-    torch.testing.assert_close(gradients(squared_norm(encoder, code, x)), oracle, rtol=1e-8, atol=1e-10)
-
-
-@pytest.mark.parametrize("spec", [codes.Plain(), codes.Activation("sigmoid"), codes.Gaussian()], ids=repr)
-def test_contraction_is_exact_for_a_users_convolution(spec):
-    torch.manual_seed(0)
-    code = spec.build(3)
-    encoder = ForeignEncoder(Convolution(16, code.width), (1, 4, 4)).double()
-    x = torch.randn(3, 16, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
-    oracle = by_jacrev(encoder, code, x)
-    torch.testing.assert_close(squared_norm(encoder, code, x), oracle.square().sum((1, 2)))
-    with torch.no_grad():  # as on held-out rows
-        torch.testing.assert_close(squared_norm(encoder, code, x), oracle.square().sum((1, 2)))
-
-
-@pytest.mark.parametrize("quantise", [torch.round, torch.zeros_like], ids=["rounded", "constant"])
-def test_where_no_gradient_reaches_the_row_it_is_0(quantise):
-    class Quantised(codes.Code):
-        def forward(self, a, context=None, rng=None):
-            return quantise(a), {}
-
-        def slope(self, a):
-            return None
-
-    encoder, _ = parts()
-    assert (jacobian(encoder, Quantised(3), batch()) == 0).all()
-
-
-def test_gradcheck_of_one_layer():
-    encoder, code = parts((), "identity", codes.Activation("sigmoid"))
-    layer = encoder.dense[0]
-
-    def norm(matrix, bias):
-        state = {"layers.0.matrix": matrix, "layers.0.bias": bias}
-        return (code.slope(torch.func.functional_call(encoder, state, batch())).square() @ matrix.square().sum(1)).sum()
-
-    matrix, bias = (p.detach().clone().requires_grad_() for p in (layer.matrix, layer.bias))
-    assert torch.autograd.gradcheck(norm, (matrix, bias))
-    torch.testing.assert_close(norm(layer.matrix, layer.bias), squared_norm(encoder, code, batch()).sum())
 
 
 def sparsity(logits, rho=0.05, strength=3.0, weight=None):
@@ -171,16 +74,6 @@ def test_l1_is_the_sum_of_magnitudes():
     assert penalties._L1(0.5)(Pass(x, x, None, z, {}, x)).tolist() == [1.5, 1.5]
 
 
-def jacobian_norm(strength):
-    ae = small("contractive", strength=strength, max_epochs=30, learning_rate=1e-2).fit(rows(300))
-    return np.square(ae.jacobian(rows(300))).sum((1, 2)).mean()
-
-
-def test_tied_weights_cannot_escape_contraction():
-    norms = [jacobian_norm(strength) for strength in (0.0, 1.0, 10.0)]
-    assert norms[0] > 2 * norms[1] > 4 * norms[2]
-
-
 def test_weights_is_the_sum_of_squares_of_matrices():
     ae = Autoencoder(2, encoder=encoders.MLP((3,)), penalty=penalties.Weights(0.1), max_epochs=1, random_state=0)
     module = ae.fit(rows()).module_
@@ -194,6 +87,123 @@ def test_tied_matrices_are_counted_once():
     x = torch.as_tensor(ae.scale(rows()))
     once = sum(layer.matrix.square().sum() for layer in ae.module_.encoder.dense)
     torch.testing.assert_close(ae.module_.objective(ae.module_(x))["weights"], once)
+
+
+# What holds for every penalty: numbers of its own may be tensors, and it can be traced and batched over models
+
+SLOTS = {
+    "contraction of one layer": {"penalty": penalties.Contraction(0.7), "encoder": encoders.Linear()},
+    "contraction of two layers": {"penalty": penalties.Contraction(0.7)},
+    "contraction of two bent layers": {"penalty": penalties.Contraction(0.7), "code": codes.Activation()},
+    "contraction of four layers": {"penalty": penalties.Contraction(0.7), "encoder": encoders.MLP((6, 5, 4))},
+    "estimated contraction": {"penalty": penalties.Contraction(0.7, probes=2), "encoder": encoders.MLP((6, 5))},
+    "contraction of tied layers": {"penalty": penalties.Contraction(0.7), "decoder": decoders.Tied()},
+    "KL": {"penalty": penalties.KL(0.1, 2.0), "code": codes.Activation()},
+    "L1": {"penalty": penalties.L1(0.4), "code": codes.TopK(2)},
+    "divergence": {"penalty": penalties.Divergence(4.0), "code": codes.Gaussian()},
+    "weights": {"penalty": penalties.Weights(0.2)},
+    "tied weights": {"penalty": penalties.Weights(0.2), "decoder": decoders.Tied()},
+    "sum": {"penalty": penalties.Sum(a=penalties.KL(0.1), b=penalties.Contraction(0.3)), "code": codes.Activation()},
+}
+every_penalty = pytest.mark.parametrize("slots", SLOTS.values(), ids=SLOTS)
+
+
+def composition(seed=0, **slots):
+    low = np.full(6, -1.0)
+    slots = {"encoder": encoders.MLP((5,), "tanh")} | slots
+    return assemble(Blueprint(slots, 3, (6,), low, -low), seed, torch.float64, torch.device("cpu"))
+
+
+def batch(seed=1, n=8):
+    return torch.randn(n, 6, generator=generator(seed), dtype=torch.float64)
+
+
+def generator(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+def test_every_penalty_is_in_the_table():
+    found = {part for part in vars(penalties).values() if inspect.isclass(part) and issubclass(part, penalties.Penalty)}
+    assert {type(slots["penalty"]) for slots in SLOTS.values()} == found - {penalties.Penalty}
+
+
+def numbers(term):
+    return [name for name, value in vars(term).items() if isinstance(value, float)]
+
+
+@every_penalty
+def test_tensors_may_stand_for_its_numbers(slots):
+    module, x = composition(**slots), batch()
+    as_it_is = module.objective(module(x, rng=generator()))
+    for term in module.penalties.values():
+        assert "strength" in numbers(term)
+        for name in numbers(term):
+            setattr(term, name, torch.tensor(getattr(term, name), dtype=torch.float64))
+        assert not numbers(term)
+    torch.testing.assert_close(module.objective(module(x, rng=generator())), as_it_is)
+
+
+class Step(nn.Module):
+    """A composition's loss, with a weight for each row."""
+
+    def __init__(self, module, seed=None):
+        super().__init__()
+        self.module, self.seed = module, seed
+
+    def forward(self, x, weight):
+        rng = None if self.seed is None else generator(self.seed)
+        return torch.stack(list(self.module.objective(self.module(x, weight=weight, rng=rng)).values())).sum()
+
+
+def loss_and_gradients(loss, state):
+    return loss, torch.autograd.grad(loss, list(state.values()), allow_unused=True, materialize_grads=True)
+
+
+def weights_of(module):
+    return {name: p.detach().clone().requires_grad_() for name, p in module.named_parameters()}
+
+
+@every_penalty
+def test_it_can_be_traced(slots):
+    """The trace of one net and batch gives the loss and the gradients of another: it holds neither's numbers."""
+    step, other = Step(composition(0, **slots)), Step(composition(1, **slots))
+    weight = torch.linspace(0.5, 1.5, 8, dtype=torch.float64)
+
+    def run(values, x, weight):
+        state = dict(zip(weights_of(step), values, strict=True))
+        return loss_and_gradients(functional_call(step, state, (x, weight)), state)
+
+    traced = make_fx(run)(list(weights_of(step).values()), batch(), weight)
+    found = traced(list(weights_of(other).values()), batch(5), weight.flip(0))
+    expected = loss_and_gradients(other(batch(5), weight.flip(0)), dict(other.named_parameters()))
+    torch.testing.assert_close(found, expected)
+
+
+@every_penalty
+@pytest.mark.parametrize("seed", [None, 3], ids=["deterministic", "random"])
+def test_it_can_be_batched_over_models(slots, seed):
+    """Three nets of different strengths at once are each what it is alone."""
+    alone = [Step(composition(i, **slots), seed) for i in range(3)]
+    together = Step(composition(**slots), seed)
+    names = [(key, name) for key, term in together.module.penalties.items() for name in numbers(term)]
+    settings = {place: torch.tensor([0.2, 0.5, 0.9], dtype=torch.float64) for place in names}
+    for (key, name), values in settings.items():
+        for step, value in zip(alone, values.tolist(), strict=True):
+            setattr(step.module.penalties[key], name, value)
+    x, weight = batch(), torch.linspace(0.5, 1.5, 8, dtype=torch.float64)
+
+    def one(state, own):
+        for (key, name), value in own.items():
+            setattr(together.module.penalties[key], name, value)
+        return functional_call(together, state, (x, weight))
+
+    state, _ = stack_module_state(alone)
+    losses = vmap(one, randomness="same")(state, settings)
+    torch.testing.assert_close(losses, torch.stack([step(x, weight) for step in alone]))
+    found = torch.autograd.grad(losses.sum(), list(state.values()), allow_unused=True, materialize_grads=True)
+    for i, step in enumerate(alone):
+        _, expected = loss_and_gradients(step(x, weight), dict(step.named_parameters()))
+        torch.testing.assert_close([gradient[i] for gradient in found], list(expected))
 
 
 def test_a_sum_names_its_terms_in_the_history():

@@ -9,7 +9,7 @@ from sklearn.base import clone
 
 import isthmus
 from isthmus import Autoencoder, codes, corruptions, decoders, encoders, likelihoods, penalties, zoo
-from isthmus._constraints import Each, Number, OneOf
+from isthmus._constraints import AnyOf, Each, Number, OneOf
 from isthmus._spec import Spec
 from isthmus.assembly import FAMILIES
 from isthmus.errors import SettingError
@@ -93,6 +93,8 @@ def wrong(constraint):
         edges = [end for end, is_open in ends if is_open]
         below = [constraint.low - 1] if constraint.low > float("-inf") else []
         return ["7", None, True, float("nan"), float("inf"), *edges, *below, *([1.5] if constraint.whole else [])]
+    if isinstance(constraint, AnyOf):
+        return [bad for option in constraint.options for bad in wrong(option) if not constraint.fits(bad)]
     if isinstance(constraint, Each):
         return [7, "7", *[(bad,) for bad in wrong(constraint.member)]]
     if isinstance(constraint, OneOf):

@@ -106,7 +106,7 @@ class _TopK(Code):
 
     def kept(self, a: Tensor) -> Tensor:
         top = torch.topk(a, self.k, dim=-1, sorted=False).indices
-        return torch.zeros_like(a).scatter_(-1, top, 1.0) * (a > 0)
+        return torch.zeros_like(a).scatter(-1, top, 1.0) * (a > 0)
 
     def forward(self, a: Tensor, context: Tensor | None = None, rng: Generator | None = None) -> Coded:
         return torch.where(self.kept(a) > 0, a, 0.0), {}

@@ -89,7 +89,7 @@ def compare(
     comparison = Comparison(result | {"rows": []}, _pictures(dataset, rows))
     for kind in kinds:
         untrained = [estimator(kind, dataset, code_size, seed, settings) for seed in range(seeds)]
-        trials = _trials(untrained, rows, lambda i, kind=kind: tick(kind))
+        trials = _trials(untrained, rows, kind, tick)
         _note(comparison, kind, trials)
         _draw(comparison, kind, trials, rows)
     baseline = [_pca_trial(trials[0].ae, code_size, seed, rows) for seed in range(seeds)]
@@ -123,8 +123,8 @@ class Trial:
     shown: Array
 
 
-def _trials(estimators: Sequence[Autoencoder], rows: Split, tick: Callable[[int], None]) -> list[Trial]:
-    fit_all(estimators, rows.train, tick)
+def _trials(estimators: Sequence[Autoencoder], rows: Split, kind: str, tick: Tick) -> list[Trial]:
+    fit_all(estimators, rows.train, lambda place: tick(kind))
     return [
         Trial(ae, **scores(ae, rows.test), seconds=seconds(ae), shown=ae.reconstruct(rows.test[:SHOWN]))
         for ae in estimators

@@ -33,8 +33,8 @@ def jacobian(encoder: nn.Module, code: Code, x: Tensor) -> Tensor:
     if chain is None:
         x, z = _recomputed(encoder, code, x)
         return torch.stack(list(_pulled_by_autograd(z, x, _units(z))), dim=1)
-    first = chain.matrices[0]
-    product = _from_the_code(chain) @ first if chain.slopes else first.expand(len(x), -1, -1)
+    *others, last = chain.matrices
+    product = _pulled(last, others, chain.slopes).expand(len(x), -1, -1)
     return product if chain.bend is None else product * chain.bend[:, :, None]
 
 
@@ -91,15 +91,15 @@ def _exact(chain: Chain, n: int) -> Tensor:
         gram = (others[0].detach().T @ others[0]) * (first.detach() @ first.T)  # (H, H)
         return _twice(((slopes[0].detach() @ gram) * slopes[0]).sum(dim=-1))
     if bend is None:
-        chain = _from_the_narrow_end(chain)
-    units = _squares(_from_the_code(chain), chain.matrices[0])  # (N, K)
-    return (units if bend is None else units * bend.square()).sum(dim=-1)
+        (first, *others), slopes = _from_the_narrow_end(chain)
+    weights = None if bend is None else bend.detach() * bend
+    return _squares(_pulled(others[-1], others[:-1], slopes[1:]), slopes[0], first, weights)
 
 
 def _estimate(chain: Chain, signs: Tensor) -> Tensor:
     (first, *others), slopes, bend = chain
-    vectors = signs if bend is None else signs * bend[:, None, :]
-    return _squares(_pulled(vectors, others, slopes), first).mean(dim=-1)
+    slope, *above = [*slopes, torch.ones_like(signs[:, 0]) if bend is None else bend]
+    return _squares(_pulled(signs, others, above), slope, first) / signs.shape[1]
 
 
 def _sums_the_code_first(first: Tensor, last: Tensor, n: int) -> bool:
@@ -107,35 +107,31 @@ def _sums_the_code_first(first: Tensor, last: Tensor, n: int) -> bool:
     return 2 * hidden * (n + inputs + size) < 3 * n * size * inputs
 
 
-def _from_the_narrow_end(chain: Chain) -> Chain:
-    """The chain or its transpose, which has the same norm."""
+def _from_the_narrow_end(chain: Chain) -> tuple[Sequence[Tensor], Sequence[Tensor]]:
+    """The matrices and slopes, or those of the transpose, which has the same norm."""
     if chain.matrices[0].shape[1] >= len(chain.matrices[-1]):
-        return chain
-    return Chain([matrix.T for matrix in reversed(chain.matrices)], chain.slopes[::-1], None)
-
-
-def _from_the_code(chain: Chain) -> Tensor:
-    """All factors of two layers or more but the code's slope and the first matrix, (N, K, H)."""
-    start = chain.matrices[-1] * chain.slopes[-1][:, None, :]
-    return _pulled(start, chain.matrices[1:-1], chain.slopes[:-1])
+        return chain.matrices, chain.slopes
+    return [matrix.T for matrix in reversed(chain.matrices)], chain.slopes[::-1]
 
 
 def _pulled(vectors: Tensor, matrices: Sequence[Tensor], slopes: Sequence[Tensor]) -> Tensor:
-    """R row vectors at each row, (N, R, ·), multiplied by each matrix and the slopes below it, from the last."""
+    """R row vectors, (R, ·) or (N, R, ·), times the slopes and the matrix of each layer, from the last."""
     for matrix, slope in zip(reversed(matrices), reversed(slopes), strict=True):
-        vectors = (vectors @ matrix) * slope[:, None, :]
+        vectors = (vectors * slope[:, None, :]) @ matrix
     return vectors
 
 
-def _squares(vectors: Tensor, matrix: Tensor) -> Tensor:
-    """‖v W‖² of row vectors v, (N, R) from (N, R, H) and (H, D)."""
-    (n, r, hidden), inputs = vectors.shape, matrix.shape[1]
+def _squares(vectors: Tensor, slope: Tensor, matrix: Tensor, weights: Tensor | None = None) -> Tensor:
+    """Σᵣ wᵣ ‖vᵣ diag(s) W‖², (N,), of R row vectors, (R, H) or (N, R, H), slopes (N, H) and a matrix (H, D)."""
+    fixed = vectors.detach() * slope.detach()[:, None, :]
+    (n, r, hidden), inputs = fixed.shape, matrix.shape[1]
     if 2 * hidden * (n * r + inputs) < 3 * n * r * inputs:
-        products = (vectors.detach() @ (matrix.detach() @ matrix.T)) * vectors
+        back = fixed @ (matrix.detach() @ matrix.T)
     else:
-        images = vectors @ matrix
-        products = images.detach() * images
-    return _twice(products.sum(dim=-1))
+        back = (fixed @ matrix.detach()) @ matrix.T
+    inner = back * vectors  # (N, R, H)
+    total = inner.sum(dim=1) if weights is None else (weights[:, None, :] @ inner).squeeze(1)
+    return _twice((total * slope).sum(dim=-1))
 
 
 def _twice(inner: Tensor) -> Tensor:

@@ -70,7 +70,7 @@ class Contraction(Penalty):
 
 
 class _Contraction:
-    """`differentiates`: whether it needs a pass whose rows can be differentiated by; `estimated`: from what, in words."""
+    """`differentiates`: whether the pass must have rows that can be differentiated by; `estimated`: in words, from what."""
 
     def __init__(self, encoder: nn.Module, code: codes.Code, strength: float, probes: int | None) -> None:
         self.encoder, self.code, self.strength, self.probes = encoder, code, strength, probes

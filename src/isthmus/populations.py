@@ -140,7 +140,7 @@ def _shared(jobs: Sequence[Job]) -> Shared:
     rows, starts = _joined([job.rows for job in jobs])
     held, held_starts = _joined([job.held_out for job in jobs if job.held_out is not None])
     n_held = 0 if jobs[0].held_out is None else len(jobs[0].held_out)
-    return Shared(rows, held if n_held else None, starts, held_starts, len(jobs[0].rows), n_held)  # type: ignore[arg-type]
+    return Shared(rows, held, starts, held_starts if n_held else None, len(jobs[0].rows), n_held)  # type: ignore[arg-type]
 
 
 def _joined(sets: Sequence[Rows]) -> tuple[Rows | None, list[int]]:

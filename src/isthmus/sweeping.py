@@ -18,9 +18,9 @@ from isthmus import _fitting as fitting
 from isthmus import saving
 from isthmus._constraints import check, count
 from isthmus._inputs import read_rows
-from isthmus._spec import Spec
 from isthmus.errors import DataError, DivergenceError, SettingError
 from isthmus.estimators import Autoencoder
+from isthmus.foreign import is_foreign
 from isthmus.plain import plain
 from isthmus.populations import fit_together
 from isthmus.trials import hold_out, scores, seconds, spread
@@ -177,9 +177,6 @@ def train_points(
     SettingError, DataError
         As `Autoencoder.fit`, before anything is trained.
     """
-    for point in points:
-        # Built and thrown away: parts that do not fit each other are refused before the others are trained.
-        fitting._prepare(clone(point.estimator), train, None, 0)
     members = [_seeded(point.estimator, seeds) for point in points]
     faults = fit_together([ae for one in members for ae in one], train, tick)
     ends = [faults[start : start + seeds] for start in range(0, len(faults), seeds)]
@@ -198,7 +195,7 @@ def combinations(grid: Grid | Sequence[Grid]) -> list[dict[str, Any]]:
     SettingError
         Where the grid is empty or no grid, a name comes twice or is the seed's, or values come twice.
     """
-    mappings = [grid] if isinstance(grid, Mapping) else list(grid) if isinstance(grid, list | tuple) else [grid]
+    mappings: list[Any] = list(grid) if isinstance(grid, list | tuple) else [grid]
     for mapping in mappings:
         if not isinstance(mapping, Mapping):
             raise SettingError(f"{mapping!r} is no grid", "in sweep", f"lists of values by name, such as {EXAMPLE}")
@@ -253,8 +250,7 @@ def _with(estimator: Autoencoder, settings: Settings) -> Autoencoder:
 
 
 def _seeded(estimator: Autoencoder, seeds: int) -> list[Autoencoder]:
-    state = estimator.random_state
-    first = 0 if state is None else fitting._seed(state)
+    first = 0 if estimator.random_state is None else fitting.seed_of(estimator)
     return [clone(estimator).set_params(random_state=first + i) for i in range(seeds)]
 
 
@@ -262,7 +258,7 @@ def _read_test(reader: Autoencoder, X_test: ArrayLike) -> Array:
     try:
         return read_rows(reader, X_test, reset=False)
     except DataError as fault:
-        what, where = (re.sub(r"\bX\b", "X_test", text) for text in (fault.what, fault.where))
+        what, where = (re.sub(r"\bX\b", "X_test", text.rstrip(".")) for text in (fault.what, fault.where))
         raise DataError(what, where, fault.expected, fault.hint) from fault
 
 
@@ -317,6 +313,6 @@ def told(value: Any) -> str:
     """A setting's value in few characters."""
     if isinstance(value, float):
         return f"{value:g}"
-    if saving.is_foreign(value) and not isinstance(value, Spec):
+    if is_foreign(value):
         return str(saving.encode(value)["own"])
     return value if isinstance(value, str) else repr(value)

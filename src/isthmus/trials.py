@@ -86,7 +86,9 @@ def seconds(ae: Autoencoder) -> float:
 
 
 def spread(values: Sequence[float]) -> dict[str, float]:
-    """Mean and sample standard deviation: a single value has a deviation of 0, no value gives NaN."""
+    """Mean and sample standard deviation; a single value has a deviation of 0, no value gives NaN."""
     if not len(values):
         return {"mean": float("nan"), "sd": float("nan")}
-    return {"mean": float(np.mean(values)), "sd": float(np.std(values, ddof=1)) if len(values) > 1 else 0.0}
+    if min(values) == max(values):  # no rounding, such as that of equal shares of a population's time
+        return {"mean": float(values[0]), "sd": 0.0}
+    return {"mean": float(np.mean(values)), "sd": float(np.std(values, ddof=1))}

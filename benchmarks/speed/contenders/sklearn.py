@@ -13,7 +13,7 @@ BENDS = {"relu": "relu", "sigmoid": "logistic", "tanh": "tanh"}
 
 def prepare(case: Case, X: Rows, device: str) -> Epochs:
     net = MLPRegressor(
-        [m for _, m in case.layers[:-1]],
+        hidden_layer_sizes=[m for _, m in case.layers[:-1]],
         activation=BENDS[case.activation],
         solver="adam",
         alpha=0.0,

@@ -26,6 +26,9 @@ GridOption = Annotated[
 ]
 
 
+MEASURES = {"r2": "R²", "mse": "mse", "epochs": "epochs", "seconds": "seconds"}
+
+
 def sweep(
     data: Annotated[str, typer.Argument(metavar="DATA", help="A named set or a path.")],
     kind: Annotated[str | None, typer.Option(help="Which autoencoder, such as sparse.")] = None,
@@ -66,17 +69,20 @@ def _swept(result: Result) -> RenderableType:
 
     names = _varied(result)
     ranked = sorted(result["rows"], key=lambda row: math.inf if row["mse"]["mean"] is None else row["mse"]["mean"])
-    failed = any(row["diverged"] for row in ranked)
-    head = [*names, "R²", "mse", "epochs", "seconds", "seeds", *(["diverged"] if failed else [])]
+    counts = ["seeds", "diverged"] if any(row["diverged"] for row in ranked) else ["seeds"]
     rows = [
-        [*(_setting(row["settings"][name]) for name in names), *(_cell(row[name]) for name in ("r2", "mse", "epochs", "seconds")),
-         row["seeds"], *([row["diverged"]] if failed else [])]
+        [
+            *("none" if row["settings"][name] is None else row["settings"][name] for name in names),
+            *(_cell(row[measure]) for measure in MEASURES),
+            *(row[name] for name in counts),
+        ]
         for row in ranked
-    ]  # fmt: skip
-    title = f"{result['kind']} on {result['data']}: {result['n_test']:,} test rows, mean ± sd over seeds, the best first"
+    ]
+    title = f"{result['kind']} on {result['data']}: {result['n_test']:,} test rows"
+    table = columns([*names, *MEASURES.values(), *counts], rows, left=len(names))
     tail = [f"best run: {result['best']['run']}"] if result["best"] else []
     report = result["report"] or "none: pip install 'isthmus[report]'"
-    return Group(title, columns(head, rows, left=len(names)), *tail, f"report: {report}")
+    return Group(f"{title}, mean ± sd over seeds, the best first", table, *tail, f"report: {report}")
 
 
 def _varied(result: Result) -> list[str]:
@@ -84,10 +90,6 @@ def _varied(result: Result) -> list[str]:
     first = result["rows"][0]["settings"]
     varied = [name for name in first if any(row["settings"][name] != first[name] for row in result["rows"])]
     return varied or list(first)
-
-
-def _setting(value: object) -> object:
-    return "none" if value is None else value
 
 
 def _cell(value: Result) -> str:

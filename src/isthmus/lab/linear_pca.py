@@ -28,6 +28,7 @@ from scipy.linalg import subspace_angles
 from isthmus import penalties, zoo
 from isthmus.estimators import Autoencoder
 from isthmus.lab.experiment import Experiment, Measured, Settings
+from isthmus.trials import fit_all
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -81,8 +82,8 @@ class Trial:
 
 
 def measure(settings: Settings, seeds: Sequence[int]) -> Measured:
-    """Train with and without L2 for each seed, and compare with PCA."""
-    trials = [_trial(settings, seed) for seed in seeds]
+    """Train with and without L2 for each seed, all together, and compare with PCA."""
+    trials = _trials(settings, seeds)
     numbers = {
         "cosine": min(trial.cosine for trial in trials),
         "error_ratio": max(trial.error / trial.principal.error for trial in trials),
@@ -94,13 +95,18 @@ def measure(settings: Settings, seeds: Sequence[int]) -> Measured:
     return Measured(numbers, {"directions": lambda figure: _draw(figure, trials)})
 
 
-def _trial(settings: Settings, seed: int) -> Trial:
-    X = rows(settings, seed)
-    K = settings["code_size"]
-    plain, restored = _train(X, settings, seed, None)
-    l2, _ = _train(X, settings, seed, penalties.Weights(settings["strength"]))
-    error = float(np.square(X - restored).sum(axis=1).mean())
-    return Trial(principal(X, K), plain, l2, error, settings["strength"])
+def _trials(settings: Settings, seeds: Sequence[int]) -> list[Trial]:
+    tables = [rows(settings, seed) for seed in seeds]
+    plain = [_untrained(settings, seed, None) for seed in seeds]
+    l2 = [_untrained(settings, seed, penalties.Weights(settings["strength"])) for seed in seeds]
+    fit_all([*plain, *l2], [*tables, *tables])
+    return [_trial(*found, settings) for found in zip(tables, plain, l2, strict=True)]
+
+
+def _trial(X: Array, plain: Autoencoder, l2: Autoencoder, settings: Settings) -> Trial:
+    error = float(np.square(X - plain.reconstruct(X)).sum(axis=1).mean())
+    principals = principal(X, settings["code_size"])
+    return Trial(principals, decoder_matrix(plain), decoder_matrix(l2), error, settings["strength"])
 
 
 def rows(settings: Settings, seed: int) -> Array:
@@ -121,9 +127,8 @@ def principal(X: Array, K: int) -> Principal:
     return Principal(values[::-1][:K], vectors[:, ::-1][:, :K], float(values[:-K].sum()))
 
 
-def _train(X: Array, settings: Settings, seed: int, penalty: penalties.Penalty | None) -> tuple[Array, Array]:
-    """The decoder's matrix V, (D, K), and the reconstruction, (N, D)."""
-    ae = zoo.linear(
+def _untrained(settings: Settings, seed: int, penalty: penalties.Penalty | None) -> Autoencoder:
+    return zoo.linear(
         settings["code_size"],
         penalty=penalty,
         scaling=None,
@@ -134,12 +139,11 @@ def _train(X: Array, settings: Settings, seed: int, penalty: penalties.Penalty |
         early_stopping=False,
         random_state=seed,
         device="cpu",
-    ).fit(X)
-    return decoder_matrix(ae), np.asarray(ae.reconstruct(X), dtype=np.float64)
+    )
 
 
 def decoder_matrix(ae: Autoencoder) -> Array:
-    """V, read off the decoder's answers to the unit codes and to 0."""
+    """V, (D, K), read off the decoder's answers to the unit codes and to 0."""
     codes = np.vstack([np.zeros(ae.code_size), np.eye(ae.code_size)])
     answers = ae.inverse_transform(codes)
     return np.asarray(answers[1:] - answers[0], dtype=np.float64).T

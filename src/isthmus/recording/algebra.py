@@ -161,8 +161,8 @@ def _view(rewriter: Rewriter, node: Node) -> Form | None:
     form, out = rewriter.form(node.args[0]), node.outs[0]
     if form is None or len(node.inputs()) != 1:
         return None
-    if form.base is None:
-        return Form(out, None, shift=form.shift)
+    if form.base is None or node.args[0].shape == out.shape and node.op in RESHAPING:
+        return Form(out, form.base, form.scale, form.shift)
     base = rewriter.emit(node.op, (rewriter.broadcast(form), *node.args[1:]), out, alias=True, **node.kwargs)
     return Form(out, base, form.scale, form.shift)
 
@@ -360,6 +360,7 @@ def _overload(name: str) -> OpOverload:
     return getattr(getattr(aten, packet), overload or "default")
 
 
+RESHAPING = (aten.view.default, aten._unsafe_view.default, aten.expand.default)
 GRADIENTS = (
     "sigmoid_backward",
     "tanh_backward",

@@ -29,7 +29,14 @@ QUICK: dict[OpOverload, Callable[..., Any]] = {
     aten.exp.out: torch.exp,
     aten.log.out: torch.log,
     aten.index_select.out: torch.index_select,
+    aten.sum.IntList_out: torch.sum,
+    aten.cat.out: torch.cat,
+    aten.where.self_out: torch.where,
+    aten.clamp.out: torch.clamp,
 }
+BATCHED = (aten.bmm.default, aten.baddbmm.default)
+ONE = {aten.bmm.default: torch.mm, aten.baddbmm.default: torch.addmm}
+LARGE = 1 << 16  # multiply-adds of a member's product; above, one call each is as quick as a batched one, or quicker
 
 
 @functools.cache
@@ -53,14 +60,20 @@ def _has_kernel(op: OpOverload, device: str) -> bool:
     return torch._C._dispatch_has_kernel_for_dispatch_key(op.name(), key)
 
 
-def call(op: OpOverload, args: tuple[Any, ...], kwargs: dict[str, Any], outs: list[Tensor]) -> Call:
+def calls(op: OpOverload, args: tuple[Any, ...], kwargs: dict[str, Any], outs: list[Tensor]) -> list[Call]:
     """An operation on fixed tensors, its results written into `outs`."""
     if not outs:  # it writes into one of its arguments
-        return functools.partial(op, *args, **kwargs)
+        return [functools.partial(op, *args, **kwargs)]
+    if op in BATCHED:
+        return _batched(op, args, kwargs, outs[0])
+    return [_one(op, args, kwargs, outs)]
+
+
+def _one(op: OpOverload, args: tuple[Any, ...], kwargs: dict[str, Any], outs: list[Tensor]) -> Call:
     if op in FILLING:
         return functools.partial(FILLING[op], outs[0], generator=kwargs.get("generator"))
-    if op is aten.mul.Tensor and isinstance(args[1], float | int):
-        return functools.partial(torch.mul, args[0], args[1], out=outs[0])
+    if op in ARITHMETIC:
+        args = tuple(_number(arg, outs[0]) for arg in args)
     if op is aten.add.Tensor and kwargs.get("alpha") == -1:
         return functools.partial(torch.sub, *args, out=outs[0])
     found = twin(op, outs[0].device.type)
@@ -70,6 +83,23 @@ def call(op: OpOverload, args: tuple[Any, ...], kwargs: dict[str, Any], outs: li
     if other in QUICK:
         return functools.partial(QUICK[other], *args, **kwargs, out=outs[0])
     return functools.partial(other, *args, **kwargs, **dict(zip(names, outs, strict=True)))
+
+
+def _number(arg: Any, like: Tensor) -> Any:
+    """A number as a tensor made once: torch would make it anew at every call."""
+    return torch.tensor(arg, dtype=like.dtype) if isinstance(arg, float | int) else arg
+
+
+def _batched(op: OpOverload, args: tuple[Any, ...], kwargs: dict[str, Any], out: Tensor) -> list[Call]:
+    """Products of many members: one call for small ones, one for each member where they are large."""
+    *start, a, b = args
+    if a.shape[1] * a.shape[2] * b.shape[2] >= LARGE and out.device.type == "cpu":
+        parts = zip(*(t.expand(out.shape[0], *t.shape[1:]).unbind(0) for t in (*args, out)), strict=True)
+        return [functools.partial(ONE[op], *given, **kwargs, out=own) for *given, own in parts]
+    if out.stride(1) == 1 and out.stride(2) != 1:  # the transposed product lies in memory as the kernel likes it
+        args = (*(t.mT for t in start), b.mT, a.mT)
+        out = out.mT
+    return [functools.partial(torch.bmm if op is aten.bmm.default else torch.baddbmm, *args, **kwargs, out=out)]
 
 
 def _copying(make: Callable[[], Any], outs: list[Tensor]) -> Call:
@@ -91,6 +121,7 @@ def _uniform(out: Tensor, generator: torch.Generator | None) -> None:
     out.uniform_(generator=generator)
 
 
+ARITHMETIC = (aten.mul.Tensor, aten.add.Tensor)
 FILLING: dict[OpOverload, Callable[..., None]] = {
     aten.randn.generator: _normal,
     aten.randn.default: _normal,

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from isthmus.recording.algebra import Form, simplified
 from isthmus.recording.fusing import fused, live
-from isthmus.recording.kernels import Call, call
+from isthmus.recording.kernels import Call, calls
 from isthmus.recording.tape import Node, Recorded, Unrecordable, Value, replaced
 
 aten = torch.ops.aten
+TURNING = (aten.t.default, aten.transpose.int, aten.permute.default)  # views that any strides admit
+MATRIX = (aten.mm.default, aten.addmm.default, aten.bmm.default, aten.baddbmm.default)
 PRODUCTS = {aten.mm.default: aten.addmm.default, aten.bmm.default: aten.baddbmm.default}
 
 
@@ -96,6 +97,9 @@ class _Layout:
         for node in nodes:
             for out in node.outs:
                 self.roots[out] = self._root(node.inputs()[0]) if node.alias else out
+        self.strides: dict[Value, tuple[int, ...]] = {}
+        # read through views that need the strides recorded
+        self.viewed = {self._root(n.inputs()[0]) for n in nodes if n.alias and n.op not in TURNING}
         self.last = self._last_uses()
         self.fixed = self._fixed(into)
         self.free: list[Tensor] = []  # flat buffers
@@ -114,14 +118,17 @@ class _Layout:
         return last
 
     def _fixed(self, into: Mapping[int, Tensor]) -> dict[Value, Tensor]:
-        """Answers that can be computed where they are wanted: those that are a whole buffer, read as it lies."""
+        """Answers that can be computed where they are wanted: those that read a whole buffer, in order or turned."""
         fixed: dict[Value, Tensor] = {}
         for i, target in into.items():
             answer = self.answers[i]
             root = None if answer is None else self._root(answer)
-            if root is None or root.node is None or root in fixed or not _whole(root, answer, target):
+            if answer is None or root is None or root.node is None or root in fixed or not _fills(root, target):
                 continue
-            fixed[root] = target.as_strided(root.shape, _dense(root.shape))
+            for strides in (_dense(root.shape), _turned(root.shape)):
+                if strides is not None and _in_order(root, answer, strides) and not _slow(root.node, strides):
+                    fixed[root] = target.as_strided(root.shape, strides)
+                    break
         self.copied = {i: t for i, t in into.items() if not self._lies_in(i, t, fixed)}
         return fixed
 
@@ -160,7 +167,7 @@ class _Layout:
         kwargs = {key: replaced(arg, self._tensor) for key, arg in node.kwargs.items()}
         outs = [self._buffer(i, node, out) for out in node.outs]
         self.tensors.update(zip(node.outs, outs, strict=True))
-        self.calls.append(call(node.op, args, kwargs, outs))
+        self.calls.extend(calls(node.op, args, kwargs, outs))
 
     def _buffer(self, i: int, node: Node, out: Value) -> Tensor:
         if out in self.fixed:
@@ -169,11 +176,22 @@ class _Layout:
         if reused is not None:
             return reused
         size = _bytes(out)
+        self.strides[out] = self._own_strides(node, out)
         fitting = [b for b in self.free if size <= b.numel() <= 2 * size and b.device == out.device]
         flat = min(fitting, key=Tensor.numel) if fitting else torch.empty(size, dtype=torch.uint8, device=out.device)
         self.free = [b for b in self.free if b is not flat]
         self.owned[out] = flat
-        return _shaped(flat, out)
+        return flat[:size].view(out.dtype).as_strided(out.shape, self.strides[out])
+
+    def _own_strides(self, node: Node, out: Value) -> tuple[int, ...]:
+        """As the step itself had them; narrow products, and what is computed from them place by place, by columns."""
+        turned = _turned(out.shape)
+        if turned is None or out in self.viewed:
+            return _strides(out)
+        if torch.Tag.pointwise in node.op.tags:
+            like = [self.strides.get(self._root(v)) for v in node.inputs() if v.shape == out.shape and v in self.owned]
+            return turned if like and all(one == turned for one in like) else _strides(out)
+        return turned if _narrow(out) else _strides(out)
 
     def _in_place(self, i: int, node: Node, out: Value) -> Tensor | None:
         """The memory of an argument that is read for the last time, where entries depend on their own place only."""
@@ -184,12 +202,18 @@ class _Layout:
         else:
             return None
         for value in candidates:
-            if value in self.owned and self.last[value] == i and _alike(self.tensors[value], out):
+            if value in self.owned and self.last[value] == i and self._fits(value, node, out):
                 others = [v for v in node.inputs() if v is not value and self._root(v) is value]
                 if not others:
                     self.owned[out] = self.owned.pop(value)
+                    self.strides[out] = self.tensors[value].stride()
                     return self.tensors[value]
         return None
+
+    def _fits(self, value: Value, node: Node, out: Value) -> bool:
+        tensor = self.tensors[value]
+        same = tensor.shape == out.shape and tensor.dtype == out.dtype
+        return same and tensor.stride() == self._own_strides(node, out)
 
     def _release(self, i: int) -> None:
         for root in [root for root in self.owned if self.last[root] <= i]:
@@ -204,12 +228,6 @@ def _dense(shape: Sequence[int]) -> tuple[int, ...]:
     return torch.empty(tuple(shape), device="meta").stride()
 
 
-def _shaped(flat: Tensor, value: Value) -> Tensor:
-    """A flat buffer as a value's tensor, with the strides it had where those fill the memory, else dense."""
-    numbers = flat[: _bytes(value)].view(value.dtype)
-    return numbers.as_strided(value.shape, _strides(value))
-
-
 def _strides(value: Value) -> tuple[int, ...]:
     pairs = sorted((s, n) for s, n in zip(value.stride, value.shape, strict=True) if n != 1)
     expected = 1
@@ -220,40 +238,49 @@ def _strides(value: Value) -> tuple[int, ...]:
     return value.stride
 
 
-def _alike(tensor: Tensor, value: Value) -> bool:
-    return (
-        tensor.shape == value.shape and tensor.dtype == value.dtype and tensor.stride() == _strides(value)
-    )
+def _fills(root: Value, target: Tensor) -> bool:
+    return root.numel == target.numel() and root.dtype == target.dtype and target.is_contiguous()
 
 
-def _whole(root: Value, answer: Value | None, target: Tensor) -> bool:
-    """Whether an answer is all of its root, in the target's own order."""
-    if answer is None or root.numel != target.numel() or root.dtype != target.dtype or not target.is_contiguous():
-        return False
-    return _strides(root) == _dense(root.shape) and (answer is root or _flat_order(root, answer))
+def _turned(shape: Sequence[int]) -> tuple[int, ...] | None:
+    """Strides of a matrix, or many, that lies column by column."""
+    if len(shape) < 2:
+        return None
+    *lead, m, n = shape
+    return (*_dense((*lead, n, m))[:-2], 1, m)
 
 
-def _flat_order(root: Value, answer: Value) -> bool:
-    """Whether a chain of views reads the root's memory in its order."""
-    if answer.node is None:
-        return False
-    memory = torch.empty(root.numel, device="meta")
-    numbers = {root: memory.as_strided(root.shape, _dense(root.shape))}
-    chain = []
+def _in_order(root: Value, answer: Value, strides: tuple[int, ...]) -> bool:
+    """Whether the views from root to answer read memory of these strides from its first number to its last."""
+    chain: list[Node] = []
     value = answer
     while value is not root and value.node is not None:
         chain.append(value.node)
         value = value.node.inputs()[0]
-    for node in reversed(chain):
-        args = replaced(node.args, lambda v: numbers[v])
-        made = node.op(*args, **node.kwargs)
-        for out, tensor in zip(node.outs, (made,) if isinstance(made, Tensor) else made, strict=True):
-            numbers[out] = tensor
+    numbers = {root: torch.empty(root.numel, device="meta").as_strided(root.shape, strides)}
+    try:
+        for node in reversed(chain):
+            made = node.op(*replaced(node.args, numbers.__getitem__), **node.kwargs)
+            numbers.update(zip(node.outs, (made,) if isinstance(made, Tensor) else made, strict=True))
+    except RuntimeError:
+        return False
     return numbers[answer].is_contiguous() and numbers[answer].storage_offset() == 0
+
+
+def _narrow(value: Value) -> bool:
+    """Whether a product is so narrow that it is quicker column by column."""
+    node = value.node
+    if node is None or node.op not in MATRIX:
+        return False
+    m, k = node.args[-2].shape[-2:]
+    return value.shape[-1] <= 20 and m >= 3 * value.shape[-1] and m * k >= 1 << 12
+
+
+def _slow(node: Node, strides: tuple[int, ...]) -> bool:
+    """Whether a narrow product would be written row by row."""
+    return _narrow(node.outs[0]) and strides == _dense(node.outs[0].shape)
 
 
 def _copy(target: Tensor, source: Tensor) -> Call:
     return lambda: target.copy_(source)
 
-
-__all__ = ["Any", "Program", "compiled"]

@@ -13,7 +13,7 @@ from isthmus.report.dots import Dot, dots
 from isthmus.report.draw import OTHER, OURS, SERIES
 from isthmus.report.numbers import spread
 from isthmus.report.page import render
-from isthmus.report.trends import Mark, trend
+from isthmus.report.trends import Mark, is_number, trend
 from isthmus.report.view import branch
 
 _MOST = 30  # combinations drawn as dots; the table has them all
@@ -73,10 +73,11 @@ def _findings(rows: Sequence[Row], names: Sequence[str]) -> list[str]:
         return lost
     best, by_r2 = able[0], max(able, key=lambda row: _mean(row, "r2"))
     scores = f"squared error {_spread(best, 'mse')}, R² {_spread(best, 'r2')}"
+    apart = _mean(by_r2, "r2") - _mean(best, "r2") > _sd(by_r2, "r2") + _sd(best, "r2")
     other = f"By R², in which each column counts as it is scaled: {_described(by_r2, names)}, {_spread(by_r2, 'r2')}."
     return [
         f"Best: {_described(best, names)}; {scores}.",
-        *([] if by_r2 is best else [other]),
+        *([other] if apart else []),
         *_doubts(best, able[1:], names),
         *lost,
     ]
@@ -111,11 +112,11 @@ def _pictures(rows: Sequence[Row]) -> tuple[bool, list[Markup]]:
 
 def _lines(rows: Sequence[Row], along: str, across: Sequence[str], key: str) -> Markup:
     lines: dict[str, list[Mark]] = {}
-    for row in rows:
+    for row in sorted(rows, key=lambda row: [_order(_setting(row, name)) for name in across]):
         value = _setting(row, along)
         mark = Mark(value, told(value), _mean(row, key), _sd(row, key), row is rows[0])
         lines.setdefault(_described(row, across), []).append(mark)
-    return trend(dict(sorted(lines.items())), along, _LABELS[key], key)
+    return trend(lines, along, _LABELS[key], key)
 
 
 def _dots(rows: Sequence[Row], names: Sequence[str], key: str) -> Markup:
@@ -142,8 +143,12 @@ def _values(rows: Sequence[Row], *names: str) -> set[str]:
 
 
 def _is_axis(rows: Sequence[Row], name: str) -> bool:
-    values = [_setting(row, name) for row in rows]
-    return all(isinstance(value, int | float) and not isinstance(value, bool) for value in values)
+    return all(is_number(_setting(row, name)) for row in rows)
+
+
+def _order(value: Any) -> tuple[bool, float, str]:
+    """Numbers by size, then the others by name."""
+    return (False, float(value), "") if is_number(value) else (True, 0.0, told(value))
 
 
 def _drawable(row: Row) -> bool:

@@ -53,7 +53,7 @@ def trend(lines: Mapping[str, Sequence[Mark]], axis: str, label: str, name: str)
 def _line(ax: Axes, line: Sequence[Mark], places: Mapping[str, float], aside: float, colour: str) -> None:
     x = [places[mark.name] + aside for mark in line]
     mean, sd = (np.array([getattr(mark, name) for mark in line]) for name in ("mean", "sd"))
-    numbers = all(_is_number(mark.value) for mark in line)
+    numbers = all(is_number(mark.value) for mark in line)
     ax.plot(x, mean, color=colour, linewidth=1.4 if numbers else 0, marker="o", markersize=4.5)
     ax.vlines(x, mean - sd, mean + sd, color=colour, linewidth=3.5, alpha=0.5)
     for place, mark in zip(x, line, strict=True):
@@ -64,7 +64,7 @@ def _line(ax: Axes, line: Sequence[Mark], places: Mapping[str, float], aside: fl
 def _places(marks: Sequence[Mark]) -> tuple[str, dict[str, float]]:
     """The axis ("log", "linear" or "places") and where each value stands on it."""
     values = {mark.name: mark.value for mark in marks}
-    if not all(map(_is_number, values.values())):
+    if not all(map(is_number, values.values())):
         return "places", {name: float(i) for i, name in enumerate(sorted(values))}
     positive = [value for value in values.values() if value > 0]
     wide = bool(positive) and max(positive) / min(positive) > _WIDE
@@ -86,7 +86,7 @@ def _scale_axis(ax: Axes, scale: str, places: Mapping[str, float]) -> None:
         ax.tick_params("x", rotation=0 if max(map(len, ranked)) * len(ranked) < 48 else 30)
 
 
-def _is_number(value: Any) -> bool:
+def is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 

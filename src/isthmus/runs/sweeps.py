@@ -16,7 +16,7 @@ from isthmus.runs.examining import can_draw, write_evidence
 from isthmus.runs.folder import REPORT, write_json
 from isthmus.runs.record import write_metrics
 from isthmus.runs.results import check_free, whole
-from isthmus.runs.settings import build, refuse_decided
+from isthmus.runs.settings import build, find_kind, refuse_decided
 from isthmus.runs.source import SWEEP, describe
 from isthmus.runs.training import write_run
 from isthmus.sweeping import Point, Sweep, combinations, told, train_points
@@ -52,7 +52,10 @@ class Plan:
             Where a setting or a value does not fit, or is given in two ways.
         """
         check("sweep", {"seeds": self.seeds}, {"seeds": count()})
-        refuse_decided(self.grid, but=() if self.code_size is not None else ("code_size",))
+        find_kind(self.kind)
+        refuse_decided(self.grid, but=("code_size",))
+        if self.code_size is not None and "code_size" in self.grid:
+            raise SettingError("code_size is set twice", "by --code-size and by --set", "one of them")
         if not self.grid:
             raise SettingError(
                 "nothing to sweep", "in --set", "a setting with values to try", "such as --set learning_rate=1e-3,1e-2"
