@@ -25,7 +25,8 @@ from speed.cases import Case
 from speed.crew import Crew, pin
 
 HERE = Path(__file__).resolve().parent
-SECONDS = 0.25  # what one measurement lasts, about; a GPU's too
+SECONDS = 0.2  # what one measurement lasts, about
+BUSY = 0.7  # load average beyond which another program is at work
 
 
 def main() -> None:
@@ -34,6 +35,8 @@ def main() -> None:
     if options.device == "cpu":
         pin(options.threads)
     run = describe(options)
+    if (load := run["machine"]["load"]) is not None and load > BUSY:
+        say(f"the machine is busy (load {load}): the figures will be noise")
     begun = time.perf_counter()
     with Crew(options.device, options.threads) as crew:
         for i, case in enumerate(chosen):

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from sklearn.decomposition import PCA
 
+from isthmus import zoo
 from isthmus.compare import choose_kinds, compare, split
 from isthmus.data import Dataset, load_data
-from isthmus.errors import DataError
+from isthmus.errors import DataError, DivergenceError
 from isthmus.zoo import KINDS
 
 SETTINGS = {"max_epochs": 2, "scaling": None}
@@ -55,6 +56,30 @@ def test_means_and_spreads_over_seeds():
         assert row["mse"]["sd"] > 0
     assert set(comparison.pictures["verdicts"]) == {"linear", "topk"}
     assert set(comparison.pictures["reconstructions"]) == {"linear", "topk", "pca"}
+
+
+def test_trained_together_equals_trained_alone():
+    dataset = load_data("iris")
+    rows = split(dataset)
+    row = compare(dataset, ["sparse"], 2, 3, SETTINGS).result["rows"][0]
+    alone = [zoo.sparse(2, random_state=seed, **SETTINGS).fit(rows.train) for seed in range(3)]
+    mse = [np.mean((rows.test - ae.reconstruct(rows.test)) ** 2) for ae in alone]
+    assert row["mse"]["mean"] == pytest.approx(np.mean(mse), rel=1e-7)
+    assert row["mse"]["sd"] == pytest.approx(np.std(mse, ddof=1), rel=1e-5)
+    assert row["r2"]["mean"] == pytest.approx(np.mean([ae.score(rows.test) for ae in alone]), rel=1e-7)
+
+
+def test_seconds_are_a_member_s_epochs():
+    comparison = compare(load_data("iris"), ["linear"], 2, 2, SETTINGS)
+    histories = comparison.pictures["histories"]["linear"]
+    took = [sum(row["seconds"] for row in history) for history in histories]
+    assert comparison.result["rows"][0]["seconds"]["mean"] == pytest.approx(np.mean(took))
+    assert all(len(history) == 2 for history in histories)
+
+
+def test_a_divergence_ends_a_comparison():
+    with pytest.raises(DivergenceError, match=r"^the term 'reconstruction' of the loss is not finite; in epoch "):
+        compare(load_data("iris"), ["linear"], 2, 2, SETTINGS | {"learning_rate": 1e200})
 
 
 def test_kinds_by_name():

@@ -72,7 +72,7 @@ def _steps(title: str, widths: tuple[int, ...], activation: str, batches: tuple[
 
 
 def _contraction(batch: int) -> list[Case]:
-    rows = 8 * batch
+    rows = 6144
     exact = ("plain", "exact", "jacrev")
     probed = ("plain", "exact", "one-probe", "jacrev")
     return [
@@ -93,8 +93,8 @@ CPU: tuple[Case, ...] = (
     *_steps("20-64-8", (20, 64, 8), "relu", (128, 1024), 32768),
     *_steps("784-64", (784, 64), "sigmoid", (128, 1024), 20480),
     *_steps("784-512-256-32", (784, 512, 256, 32), "relu", (128, 1024), 8192),
-    *_steps("8-3-8", (8, 3), "sigmoid", (8,), 4096),
-    *_steps("2-8-8-1", (2, 8, 8, 1), "tanh", (10,), 5000),
+    *_steps("8-3-8", (8, 3), "sigmoid", (8,), 2048),
+    *_steps("2-8-8-1", (2, 8, 8, 1), "tanh", (10,), 2500),
     Case(
         "convolutions 1x28x28",
         "convolution",
@@ -115,7 +115,7 @@ CPU: tuple[Case, ...] = (
         rows=8192,
     ),
     Case("transform 20-64-8", "transform", ("floor", "plain-torch", "isthmus"), (20, 64, 8), rows=1_000_000),
-    Case("transform 784-64", "transform", ("floor", "plain-torch", "isthmus"), (784, 64), "sigmoid", rows=100_000),
+    Case("transform 784-64", "transform", ("floor", "plain-torch", "isthmus"), (784, 64), "sigmoid", rows=98_304),
     Case("time to start", "start", STARTS),
 )
 
@@ -126,7 +126,7 @@ GPU: tuple[Case, ...] = (
     Case("784-64, batch 128", "step", _ON_GPU, (784, 64), "sigmoid", 128, 20480),
     Case("784-64, batch 1024", "step", _ON_GPU, (784, 64), "sigmoid", 1024, 61440),
     Case("784-512-256-32, batch 128", "step", _ON_GPU, (784, 512, 256, 32), "relu", 128, 20480),
-    Case("8-3-8, batch 8", "step", _ON_GPU, (8, 3), "sigmoid", 8, 4096),
+    Case("8-3-8, batch 8", "step", _ON_GPU, (8, 3), "sigmoid", 8, 2048),
     *_populations((16, 64, 256)),
     Case(
         "4096-4096-4096, batch 8192, bfloat16",

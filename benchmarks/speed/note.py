@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 from speed.contenders import CONTENDERS
 from speed.figures import Figure, Results, per_second, per_step, ratio
 from speed.goals import Goal
-from speed.rounds import Measured
+from speed.rounds import SLOW, Measured
 
 Run = dict[str, Any]  # date, machine, versions, settings, cases
 REMARKS = Path(__file__).with_name("remarks.md")
@@ -95,7 +96,8 @@ runs backwards. All have {threads}.
 One measurement trains for as many epochs as last about {settings["seconds"]} s, and one more first: the first epoch, which
 compiles and warms up, is dropped. The clock is read at the ends of epochs, through each library's own callback; the
 median of a measurement's epochs is that round's figure. A step is an epoch over its number of batches, so what a library
-does between epochs is in it. Ratios are taken within a round, then their median.
+does between epochs is in it. Ratios are taken within a round, then their median. A contender whose epoch lasts more than
+{SLOW:g} s takes part in every third round only.
 
 The nets are perceptrons, every layer but the last bent by one activation, squared error, Adam at 10⁻³, float32 unless the
 case says otherwise; batches divide the rows, which are shuffled every epoch. The rows are random (16 factors and noise).
@@ -136,14 +138,16 @@ def tables(results: Results) -> list[str]:
 def table(case: Measured) -> str:
     """A case's contenders, the quickest first, and those that are absent."""
     columns = COLUMNS.get(case["group"], COLUMNS["step"])
-    order = sorted(case["seconds"], key=lambda name: ratio(case, name, name) and Figure.of(case["seconds"][name]).middle)
+    order = sorted(case["seconds"], key=lambda name: Figure.of(case["seconds"][name]).middle)
     lines = ["| | " + " | ".join(columns) + " |", "|---" * (len(columns) + 1) + "|"]
     for name in order:
         cells = [column(case, name) for column in columns.values()]
         label = label_of(name)
         lines.append(f"| {f'**{label}**' if is_own(name) else label} | " + " | ".join(cells) + " |")
+    how = [f"{label_of(name)}: {words}" for name, words in case["how"].items()]
     absent = [f"{label_of(name)} ({reason})" for name, reason in case["absent"].items()]
-    return "\n".join(lines) + (f"\n\nAbsent: {'; '.join(absent)}." if absent else "")
+    engines = f"\n\nHow steps were run. {'; '.join(how)}." if how else ""
+    return "\n".join(lines) + engines + (f"\n\nAbsent: {'; '.join(absent)}." if absent else "")
 
 
 def label_of(name: str) -> str:
@@ -193,6 +197,8 @@ def spread(figure: Figure, unit: str, form: str = "") -> str:
     """A median with the least and the greatest: "1.43 × (1.40-1.51)"."""
 
     def text(value: float) -> str:
+        if math.isinf(value):
+            return "∞"
         return form.format(value) if form else f"{value:.{2 if value < 10 else 1}f}"
 
     return f"{text(figure.middle)}{unit} ({text(figure.low)}–{text(figure.high)})"

@@ -16,7 +16,11 @@ from speed.crew import Crew, environment
 
 
 class Measured(TypedDict):
-    """What one case gave; `seconds` are of an epoch (a call, a start), one number a round."""
+    """What one case gave.
+
+    `seconds` are of an epoch (a call, a start), one number a round, None where a contender sat out; `calls` the seconds
+    of whole measurements, set-up and first epoch included; `how` is what a contender says of its engine.
+    """
 
     group: str
     widths: list[int]
@@ -25,13 +29,15 @@ class Measured(TypedDict):
     rows: int
     members: int
     dtype: str
-    seconds: dict[str, list[float]]
+    seconds: dict[str, list[float | None]]
     epochs: dict[str, int]
     calls: dict[str, list[float]]
+    how: dict[str, str]
     absent: dict[str, str]
 
 
 Say = Callable[[str], None]
+SLOW = 1.0  # seconds an epoch, from which a contender takes part in every third round only
 
 
 def blank(case: Case) -> Measured:
@@ -46,6 +52,7 @@ def blank(case: Case) -> Measured:
         seconds={},
         epochs={},
         calls={},
+        how={},
         absent={},
     )
 
@@ -53,19 +60,25 @@ def blank(case: Case) -> Measured:
 def measure(crew: Crew, case: Case, rounds: int, seconds: float, say: Say) -> Measured:
     """One case: make each contender ready, then `rounds` rounds of about `seconds` each."""
     result = blank(case)
-    entrants = []
+    entrants: list[str] = []
+    slow: set[str] = set()
     for entrant in case.entrants:
         try:
             answer = crew.ask(entrant, "prepare", case=case.name, entrant=entrant, seconds=seconds)
             result["epochs"][entrant], result["seconds"][entrant] = answer["epochs"], []
             result["calls"][entrant] = []
             entrants.append(entrant)
+            if answer["seconds"] > SLOW:
+                slow.add(entrant)
         except UnableError as reason:
             result["absent"][entrant] = str(reason)
             say(f"    without {CONTENDERS[entrant].label}: {reason}")
     for i in range(rounds):
         for entrant in rotated(entrants, i):
-            _once(crew, case, entrant, result, say)
+            if entrant in slow and i % 3:
+                result["seconds"].get(entrant, []).append(None)
+            else:
+                _once(crew, case, entrant, result, say)
     crew.forget()
     return result
 
@@ -84,6 +97,8 @@ def _once(crew: Crew, case: Case, entrant: str, result: Measured, say: Say) -> N
     times = case.members if CONTENDERS[entrant].alone else 1
     result["seconds"][entrant].append(answer["seconds"] * times)
     result["calls"][entrant].append(answer["call"])
+    if answer["how"]:
+        result["how"][entrant] = answer["how"]
 
 
 def rotated(entrants: Sequence[str], i: int) -> list[str]:

@@ -35,13 +35,14 @@ class Worker:
         one = max(epochs(1)[0], 1e-6)
         n = min(MOST_EPOCHS, max(1, round(seconds / one)))
         self.ready[entrant] = (epochs, n)
-        return {"epochs": n}
+        return {"epochs": n, "seconds": one}
 
     def measure(self, entrant: str) -> dict[str, Any]:
         epochs, n = self.ready[entrant]
         start = time.perf_counter()
         seconds = epochs(n)
-        return {"seconds": median(seconds), "call": time.perf_counter() - start}
+        call = time.perf_counter() - start
+        return {"seconds": median(seconds), "call": call, "how": getattr(epochs, "how", "")}
 
     def forget(self) -> dict[str, Any]:
         """Drop a case's rows and nets, so that only one case's are held by all processes."""

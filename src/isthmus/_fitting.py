@@ -82,7 +82,9 @@ def learned(ae: Autoencoder, X: Array, weight: Array | None, seed: int) -> Learn
     check_varies(X)
     kept, held = split(len(X), ae.validation_fraction, seed)
     watched = X[held] if len(held) else None
-    return _learned(ae, (X[kept], None if weight is None else weight[kept]), (watched, None if weight is None else weight[held]))
+    return _learned(
+        ae, (X[kept], None if weight is None else weight[kept]), (watched, None if weight is None else weight[held])
+    )
 
 
 def prepared(ae: Autoencoder, known: Learned, seed: int, observers: Sequence[Observer] = ()) -> Job:
@@ -240,6 +242,7 @@ def _settings(ae: Autoencoder, n: int, seed: int) -> Settings:
         patience=ae.patience,
         seed=seed,
         engine=ae.engine,
+        half=_half(ae.dtype),
     )
 
 
@@ -257,7 +260,14 @@ def epochs(asked: int | str, steps: int) -> int:
     return int(np.clip(STEPS // steps, 30, 500)) if isinstance(asked, str) else asked
 
 
+def _half(asked: str | torch.dtype | None) -> bool:
+    return str(asked).removeprefix("torch.") == "bfloat16"
+
+
 def _dtype(asked: str | torch.dtype | None, given: np.dtype) -> torch.dtype:
+    """Of the weights; those of a network in bfloat16 are kept in float32."""
+    if _half(asked):
+        return torch.float32
     if isinstance(asked, torch.dtype):
         return asked
     return torch.float32 if str(asked or given) == "float32" else torch.float64

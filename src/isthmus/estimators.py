@@ -38,10 +38,11 @@ from isthmus.assembly import SLOTS, check_slot
 from isthmus.autoencoder import Composition
 from isthmus.errors import DataError, SettingError
 from isthmus.inference import batched
-from isthmus.scaling import HOW
+from isthmus.scaling import HOW, Scaler
 from isthmus.training.loop import Observer
 
 Array = NDArray[np.floating]
+DTYPES = ("float32", "float64", "bfloat16", torch.float32, torch.float64, torch.bfloat16)
 Part = Any  # a specification, a torch.nn.Module, or a callable that returns one
 
 
@@ -80,8 +81,9 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         Seed of weights, split, order and noise. The global generators are left untouched.
     device : str
         "auto", or a torch device such as "cpu" or "cuda:0".
-    dtype : {None, "float32", "float64"}
-        Precision of the network; None follows the input.
+    dtype : {None, "float32", "float64", "bfloat16"}
+        Precision of the network; None follows the input. "bfloat16" trains with matrix products in that precision on
+        weights kept in float32, which pays on a GPU.
     engine : {"auto", "recorded", "eager"}
         How training steps run. "auto" records a step once and replays it into the same memory where it is taken often
         enough and can be recorded, which changes results by rounding only; "eager" never does, for networks of your own
@@ -128,7 +130,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
             AnyOf((Has("randint", "a numpy.random.RandomState"), Number(0, 2**63 - 1, whole=True)))
         ),
         "device": Text("'auto' or a device's name such as 'cpu'"),
-        "dtype": OneOf((None, "float32", "float64", torch.float32, torch.float64)),
+        "dtype": OneOf((None, *DTYPES)),
         "engine": OneOf(("auto", "recorded", "eager")),
         "verbose": AnyOf((Flag(), Number(0, whole=True))),
     }
@@ -283,20 +285,25 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
                 f"codes of shape {Z.shape}", where="in inverse_transform", expected=f"(N, {module.code.size})"
             )
         Z = Z if Z.dtype in (np.float32, np.float64) else Z.astype(np.float64)
-        return self.unscale(batched(module, module.decode, Z))
+        return batched(module, module.decode, Z, after=self.scaler_)
 
     def reconstruct(self, X: ArrayLike) -> Array:
         """Each row encoded and decoded, in input units, (N, D)."""
         module = self._module()
-        return self.unscale(self._apply(X, lambda x: module.decode(module.encode(x))))
+        return self._apply(X, lambda x: module.decode(module.encode(x)), after=self.scaler_)
 
     def score(self, X: ArrayLike, y: object = None, sample_weight: ArrayLike | None = None) -> float:
         """R² of the reconstruction in scaled units: 1 is perfect, 0 is what predicting the training mean gives."""
-        scaled = self.scale(X)
         module = self._module()
-        error = np.square(scaled - batched(module, lambda x: module.decode(module.encode(x)), scaled)).sum(axis=1)
-        spread = np.square(scaled - self.mean_).sum(axis=1)
-        weight = read_weights(sample_weight, scaled)
+
+        def squares(x: torch.Tensor) -> torch.Tensor:
+            """Of each row its distance from its reconstruction and from the training mean, (n, 2)."""
+            mean = torch.tensor(self.mean_, dtype=x.dtype, device=x.device)
+            missed, spread = x - module.decode(module.encode(x)), x - mean
+            return torch.stack([missed.square().sum(dim=1), spread.square().sum(dim=1)], dim=1)
+
+        error, spread = self._apply(X, squares).T.astype(np.float64)
+        weight = read_weights(sample_weight, error)
         total = float(np.average(spread, weights=weight))
         return 1.0 - float(np.average(error, weights=weight)) / total if total > 0 else 0.0
 
@@ -319,7 +326,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
     def jacobian(self, X: ArrayLike) -> Array:
         """∂z/∂x of the deterministic code with respect to the scaled row, (N, K, D)."""
         module = self._module()
-        return batched(module, module.jacobian, self.scale(X), width_hint=module.code.size)
+        return self._apply(X, module.jacobian, width_hint=module.code.size)
 
     def untrained(self) -> Autoencoder:
         """The same estimator with its first random weights: fitted, never trained."""
@@ -347,9 +354,16 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         check_is_fitted(self, "module_")
         return self.module_
 
-    def _apply(self, X: ArrayLike, function: Callable[[torch.Tensor], torch.Tensor]) -> Array:
-        scaled = self.scale(X)
-        return batched(self.module_, function, scaled)
+    def _apply(
+        self,
+        X: ArrayLike,
+        function: Callable[[torch.Tensor], torch.Tensor],
+        width_hint: int = 1,
+        after: Scaler | None = None,
+    ) -> Array:
+        """`function` of rows X, scaled a batch at a time."""
+        rows = read_rows(self, X, reset=False)
+        return batched(self.module_, function, rows, width_hint, before=self.scaler_, after=after)
 
     @property
     def _n_features_out(self) -> int:

@@ -63,13 +63,12 @@ def has_closed_form(encoder: nn.Module, code: Code) -> bool:
 
 def _chain(encoder: nn.Module, code: Code, x: Tensor, trail: Sequence[Tensor] = ()) -> Chain | None:
     """The factors where they are known; without a `trail` of the encoder's layers at x, these are run."""
-    if not isinstance(encoder, Perceptron):
-        return None
-    trail = trail or encoder.trail(x)
-    bend = None if _is_linear(code) else _slope(code, trail[-1])
-    if bend is None and not _is_linear(code):
-        return None
-    return Chain([layer.weight for layer in encoder.dense], encoder.slopes(trail), bend)
+    if isinstance(encoder, Perceptron):
+        trail = trail or encoder.trail(x)
+        bend = _slope(code, trail[-1])
+        if bend is not None or _is_linear(code):
+            return Chain([layer.weight for layer in encoder.dense], encoder.slopes(trail), bend)
+    return None
 
 
 def _is_linear(code: Code) -> bool:
@@ -93,13 +92,13 @@ def _exact(chain: Chain, n: int) -> Tensor:
     if bend is None:
         (first, *others), slopes = _from_the_narrow_end(chain)
     weights = None if bend is None else bend.detach() * bend
-    return _squares(_pulled(others[-1], others[:-1], slopes[1:]), slopes[0], first, weights)
+    return _norms(_pulled(others[-1], others[:-1], slopes[1:]), slopes[0], first, weights)
 
 
 def _estimate(chain: Chain, signs: Tensor) -> Tensor:
     (first, *others), slopes, bend = chain
     slope, *above = [*slopes, torch.ones_like(signs[:, 0]) if bend is None else bend]
-    return _squares(_pulled(signs, others, above), slope, first) / signs.shape[1]
+    return _norms(_pulled(signs, others, above), slope, first) / signs.shape[1]
 
 
 def _sums_the_code_first(first: Tensor, last: Tensor, n: int) -> bool:
@@ -121,7 +120,7 @@ def _pulled(vectors: Tensor, matrices: Sequence[Tensor], slopes: Sequence[Tensor
     return vectors
 
 
-def _squares(vectors: Tensor, slope: Tensor, matrix: Tensor, weights: Tensor | None = None) -> Tensor:
+def _norms(vectors: Tensor, slope: Tensor, matrix: Tensor, weights: Tensor | None = None) -> Tensor:
     """Σᵣ wᵣ ‖vᵣ diag(s) W‖², (N,), of R row vectors, (R, H) or (N, R, H), slopes (N, H) and a matrix (H, D)."""
     fixed = vectors.detach() * slope.detach()[:, None, :]
     (n, r, hidden), inputs = fixed.shape, matrix.shape[1]

@@ -21,7 +21,7 @@ from isthmus.errors import SettingError
 from isthmus.jacobians import has_closed_form, squared_norm
 from isthmus.passes import Pass
 
-Term = Callable[[Pass], Tensor]
+Term = Callable[[Pass], Tensor]  # one with `differentiates = True` gets passes that can be differentiated by x̃
 
 
 class Parts(NamedTuple):
@@ -57,8 +57,8 @@ class Penalty(Spec):
 class Contraction(Penalty):
     """λ ‖∂z/∂x̃‖²_F, in closed form for perceptrons, by automatic differentiation otherwise (Rifai 2011).
 
-    It is exact; with `probes` it is estimated without bias from so many random directions of the code (Hutchinson
-    1990), which costs deep encoders with many numbers in the code far less.
+    It is exact; with `probes` it is estimated, without bias, from so many random directions of the code in each row
+    (Hutchinson 1990), which costs far less where the encoder is deep and the code has many numbers.
     """
 
     strength: float = 0.1
@@ -70,7 +70,7 @@ class Contraction(Penalty):
 
 
 class _Contraction:
-    """`differentiates`: whether the pass must have rows that can be differentiated by; `estimated`: in words, from what."""
+    """`estimated` says from what, in words; None where it is exact."""
 
     def __init__(self, encoder: nn.Module, code: codes.Code, strength: float, probes: int | None) -> None:
         self.encoder, self.code, self.strength, self.probes = encoder, code, strength, probes

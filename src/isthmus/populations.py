@@ -92,7 +92,7 @@ def _shape(job: Job) -> Hashable:
     held = 0 if job.held_out is None else len(job.held_out)
     slots = tuple((name, _structure(part)) for name, part in ae.slots().items())
     sizes = (ae.code_size, ae.blueprint_.input_shape, len(job.rows), held, settings.batch_size)
-    return (slots, sizes, str(job.rows.x.dtype), str(job.rows.x.device), settings.engine, settings.clip_norm is None)
+    return (slots, sizes, str(job.rows.x.dtype), str(job.rows.x.device), settings.engine, settings.half)
 
 
 def _structure(part: Any) -> Hashable:

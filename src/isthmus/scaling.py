@@ -2,29 +2,71 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+import torch
+from numpy.typing import DTypeLike, NDArray
+from torch import Tensor
 
 from isthmus.errors import DataError
 
 HOW = ("standard", "minmax", "global", None)
+BLOCK = 1 << 17  # numbers scaled at a time: float64 that stays in the cache
 Array = NDArray[np.floating]
 
 
 @dataclass(frozen=True)
 class Scaler:
-    """x ↦ (x − shift) / scale, with shift and scale of shape (D,) in float64."""
+    """x ↦ (x − shift) / scale, with shift and scale of shape (D,) in float64.
+
+    The arithmetic is float64's whatever the rows are, since a column may lie far from 0 and vary little.
+    """
 
     shift: Array
     scale: Array
 
     def apply(self, X: Array) -> Array:
-        return ((X - self.shift) / self.scale).astype(X.dtype, copy=False)
+        """Rows X, (N, D), scaled, in X's dtype."""
+        return _blockwise(X, self.scaled_)
 
     def undo(self, X: Array) -> Array:
-        return (X * self.scale + self.shift).astype(X.dtype, copy=False)
+        """Scaled rows X, (N, D), in input units and X's dtype."""
+        return _blockwise(X, self.undone_)
+
+    def scaled_(self, x: Tensor) -> Tensor:
+        """Float64 rows x, (n, D), scaled in place."""
+        return x.sub_(_beside(self.shift, x)).div_(_beside(self.scale, x))
+
+    def undone_(self, x: Tensor) -> Tensor:
+        """Float64 rows x, (n, D), brought back to input units in place."""
+        return x.mul_(_beside(self.scale, x)).add_(_beside(self.shift, x))
+
+
+def _beside(column: Array, x: Tensor) -> Tensor:
+    """A column as a tensor of x's kind; copied where the array cannot be written, as torch takes no other."""
+    return torch.from_numpy(column if column.flags.writeable else column.copy()).to(x)
+
+
+def staged(X: Array, size: int, dtype: DTypeLike) -> Iterator[tuple[slice, Tensor]]:
+    """Slices of `size` rows of X, (N, D), each as a tensor of `dtype` in memory made once; one slice where N is 0.
+
+    X itself is only read: it may be read-only, strided or in Fortran's order.
+    """
+    held = np.empty((min(size, len(X)), X.shape[1]), dtype)
+    for start in range(0, max(len(X), 1), size):
+        part = X[start : start + size]
+        np.copyto(held[: len(part)], part)
+        yield slice(start, start + len(part)), torch.from_numpy(held[: len(part)])
+
+
+def _blockwise(X: Array, change: Callable[[Tensor], Tensor]) -> Array:
+    """`change`, in place on float64, of each row of X, (N, D): written into one new array of X's dtype."""
+    out = np.empty(X.shape, X.dtype)
+    for rows, x in staged(X, max(1, BLOCK // X.shape[1]), np.float64):
+        torch.from_numpy(out[rows]).copy_(change(x))
+    return out
 
 
 def fit_scaler(X: Array, how: str | None, weight: Array | None = None) -> Scaler:

@@ -50,9 +50,10 @@ class Sweep:
     Attributes
     ----------
     rows : list of dict
-        One a combination, in the grid's order: its `settings`; `seeds`, how many were trained; `diverged`, how many of
-        those failed, and `fault`, why the first of them did; `mse` (a number, in input units), `r2` (in scaled units),
-        `epochs` and `seconds`, each with `mean` and `sd` over the seeds that did not diverge, NaN where all did.
+        One a combination, in the order of scikit-learn's ParameterGrid: its `settings`; `seeds`, how many were trained;
+        `diverged`, how many of those failed, and `fault`, why the first of them did; `mse` (a number, in input units),
+        `r2` (in scaled units), `epochs` and `seconds`, each with `mean` and `sd` over the seeds that did not diverge,
+        NaN where all did.
     best : dict
         The row with the lowest mean mse, with `member`: the `seed` of `best_estimator`, and its own `mse` and `r2`.
         Empty where every training diverged.
@@ -303,10 +304,15 @@ def _flat(row: Mapping[str, Any]) -> dict[str, Any]:
 def _cells(row: Mapping[str, Any]) -> dict[str, str]:
     """A row of the printed table; the column of failures only where there are any."""
     settings = {name: told(value) for name, value in row["settings"].items()}
-    spreads = {name: f"{row[name]['mean']:.4g} ± {row[name]['sd']:.2g}" for name in MEASURES}
-    spreads = {name: "–" if math.isnan(row[name]["mean"]) else cell for name, cell in spreads.items()}
+    spreads = {name: _cell(**row[name]) for name in MEASURES}
     counts = {name: str(row[name]) for name in ("seeds", "diverged") if row[name]}
     return settings | spreads | counts
+
+
+def _cell(mean: float, sd: float) -> str:
+    if math.isnan(mean):
+        return "–"
+    return f"{mean:.4g}" if sd == 0 else f"{mean:.4g} ± {sd:.{0 if sd >= 99 else 2}{'f' if sd >= 99 else 'g'}}"
 
 
 def told(value: Any) -> str:

@@ -136,6 +136,71 @@ LINES = {
         (("digits", "--kinds", "linaer"), "no kind called 'linaer'; did you mean 'linear'?"),
         (("digits", "--kinds", ","), "no kinds; in --kinds; all, or names such as sparse,topk"),
         (("digits", "--seeds", "0"), "seeds must be a whole number >= 1; got 0; in compare"),
+        (
+            ("digits", "--set", "random_state=3"),
+            "random_state cannot be set here; in --set; --seeds decides it",
+        ),
+        (("digits", "--set", "code_size=3"), "code_size cannot be set here; in --set; --code-size decides it"),
+    ],
+    "sweep": [
+        (("digits",), f"no kind; in isthmus sweep; --kind with one of {NAMES}"),
+        (("digits", "--kind", "sparce"), "no kind called 'sparce'; did you mean 'sparse'?"),
+        (
+            ("digits", "--kind", "sparse"),
+            ("nothing to sweep; in --set; a setting with values to try; such as --set learning_rate=1e-3,1e-2"),
+        ),
+        (
+            ("digits", "--kind", "sparse", "--set", "strenght=1,2"),
+            "no such setting: strenght; in the kind 'sparse'; did you mean 'strength'?",
+        ),
+        (
+            ("digits", "--kind", "sparse", "--set", "rho=0.1,2"),
+            "rho must be a number > 0 and < 1; got 2; in KL",
+        ),
+        (
+            ("digits", "--kind", "undercomplete", "--set", "hidden=8,4;x"),
+            "hidden must be a sequence, each a whole number >= 1; got ('x',); in MLP",
+        ),
+        (
+            ("digits", "--kind", "sparse", "--set", "rho=0.1,0.1"),
+            "rho has the value 0.1 twice; in the grid; each value once",
+        ),
+        (("digits", "--kind", "sparse", "--set", "rho=,"), "rho has no values; in --set; rho=value,value"),
+        (
+            ("digits", "--kind", "sparse", "--set", "rho"),
+            "'rho' is no assignment; in --set; name=value, such as penalty.strength=0.01,0.1",
+        ),
+        (
+            ("digits", "--kind", "sparse", "--set", "rho=0.1", "--set", "rho=0.2"),
+            "rho is set twice; in --set; each name once",
+        ),
+        *(
+            (
+                ("digits", "--kind", "sparse", "--set", f"{name}=1,2"),
+                f"{name} cannot be set here; in --set; --seeds decides it",
+            )
+            for name in ("seeds", "seed", "random_state")
+        ),
+        (
+            ("digits", "--kind", "sparse", "--set", "code_size=4,8", "--code-size", "4"),
+            "code_size is set twice; by --code-size and by --set; one of them",
+        ),
+        (
+            ("digits", "--kind", "sparse", "--set", "rho=0.1,0.2", "--seeds", "0"),
+            "seeds must be a whole number >= 1; got 0; in sweep",
+        ),
+        (
+            ("digits", "--kind", "topk", "--set", "code_size=4,16"),
+            "codes.TopK keeps k=8 of 4 units; code; k at most code_size",
+        ),
+        (
+            ("digit", "--kind", "sparse", "--set", "rho=0.1,0.2"),
+            "no data set named 'digit'; and no such file; expected a named set or a path; did you mean 'digits'?",
+        ),
+        (
+            ("iris", "--kind", "sparse", "--set", "rho=0.1,0.2", "--out", "{}"),
+            "not a sweep, and not empty; at {}; a new or an empty folder; choose another --out",
+        ),
     ],
     "lab run": [
         (("linear-pcs",), "no experiment called 'linear-pcs'; in the lab; did you mean 'linear-pca'?"),

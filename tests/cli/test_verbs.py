@@ -23,8 +23,8 @@ RUN_FILES = {
     "checkpoints",
 }
 VERBS = (
-    *("demo", "train", "compare", "evaluate", "encode", "decode", "reconstruct", "sample", "anomalies", "info"),
-    *("data list", "lab list", "lab run"),
+    *("demo", "train", "compare", "sweep", "evaluate", "encode", "decode", "reconstruct", "sample", "anomalies"),
+    *("info", "data list", "lab list", "lab run"),
 )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -175,6 +176,27 @@ def make_comparison():
     return result, pictures
 
 
+def make_sweep(**values):
+    """The JSON of `isthmus sweep` over lists of values; the error grows along each list, its spread is 0.01."""
+    points = list(itertools.product(*(enumerate(listed) for listed in values.values())))
+    rows = [
+        {
+            "settings": dict(zip(values, (value for _, value in point), strict=True)) | {"max_epochs": 5},
+            "seeds": 16,
+            "diverged": 0,
+            "fault": None,
+            "mse": {"mean": 1.5 + 0.5 * sum(i for i, _ in point), "sd": 0.01},
+            "r2": {"mean": 0.9 - 0.1 * sum(i for i, _ in point), "sd": 0.004},
+            "epochs": {"mean": 5.0, "sd": 0.0},
+            "seconds": {"mean": 0.5, "sd": 0.1},
+        }
+        for point in points
+    ]
+    member = {"member": {"seed": 3, "mse": 1.4, "r2": 0.91}, "run": "runs/c/best"}
+    counts = {"data": "digits", "kind": "sparse", "code_size": 16, "n_train": 1258, "n_test": 539}
+    return counts | {"rows": rows, "best": rows[0] | member, "report": "runs/c/report.html"}
+
+
 @pytest.fixture
 def digits():
     return make_digits()
@@ -183,6 +205,11 @@ def digits():
 @pytest.fixture
 def wine():
     return make_wine()
+
+
+@pytest.fixture
+def swept():
+    return make_sweep
 
 
 @pytest.fixture
@@ -224,5 +251,6 @@ def pages(hostile, experiments):
         "digits": report.evidence_page(make_digits(), hostile),
         "wine": report.evidence_page(make_wine(), hostile),
         "compare": report.compare_page(*make_comparison(), hostile),
+        "sweep": report.sweep_page(make_sweep(**{hostile: [0.01, 0.1, 1.0], "penalty": [hostile, None]}), hostile),
         "gallery": report.gallery_page([named, experiments[1]]),
     }

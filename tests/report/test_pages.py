@@ -50,7 +50,7 @@ class Reader(HTMLParser):
         return [attrs for name, attrs in self.tags if name == tag]
 
 
-@pytest.fixture(params=["digits", "wine", "compare", "gallery"])
+@pytest.fixture(params=["digits", "wine", "compare", "sweep", "gallery"])
 def page(request, pages):
     return pages[request.param]
 
@@ -96,9 +96,11 @@ def test_hostile_text_is_only_text(page):
     assert "alert(&#34;1&#34;)" in text
 
 
-def test_the_same_input_gives_the_same_bytes(pages, hostile, digits, comparison):
+def test_the_same_input_gives_the_same_bytes(pages, hostile, digits, comparison, swept):
     assert report.evidence_page(digits, hostile) == pages["digits"]
     assert report.compare_page(*comparison, hostile) == pages["compare"]
+    result = swept(**{hostile: [0.01, 0.1, 1.0], "penalty": [hostile, None]})
+    assert report.sweep_page(result, hostile) == pages["sweep"]
 
 
 def test_a_page_is_small(page):
@@ -217,6 +219,101 @@ def test_a_comparison_of_tables_draws_fields(comparison):
     reader = Reader(report.compare_page(result, pictures | {"input_shape": None, "maps": {}}, "t"))
     assert len(reader.all("img")) == 9
     assert "Which columns linear brings back worst" in reader.text
+
+
+def test_a_sweep_says_which_is_best_and_how_sure_that_is(swept):
+    told = Reader(report.sweep_page(swept(strength=[0.01, 0.1]), "t")).text
+    assert "2 combinations, each trained with 16 seeds, on the same split of digits." in told
+    assert "1,258 rows to learn from, 539 to judge on. The same for all: max_epochs 5." in told
+    assert "Best: strength 0.01; squared error 1.50 ± 0.01, R² 0.900 ± 0.004." in told
+    assert "It was chosen on the rows it is measured on: expect a little more error on others." in told
+    assert "Level with it" not in told
+    assert "By R²" not in told
+    assert "seed 3 had the lowest loss on its own validation rows" in told
+    assert "isthmus info runs/c/best" in told
+
+
+def test_a_sweep_says_what_chance_may_have_decided(swept):
+    result = swept(strength=[0.01, 0.1])
+    result["rows"][1]["mse"] = {"mean": 1.55, "sd": 0.05}
+    result["rows"][1]["r2"] = {"mean": 0.95, "sd": 0.001}
+    told = Reader(report.sweep_page(result, "t")).text
+    assert "Level with it, as their spreads meet: strength 0.1." in told
+    assert "By R², in which each column counts as it is scaled: strength 0.1, 0.950 ± 0.001." in told
+    for row in result["rows"]:
+        row["seeds"] = 1
+    told = Reader(report.sweep_page(result, "t")).text
+    assert "One training of each does not tell how much of a difference is chance." in told
+    assert "Level with it" not in told
+
+
+def test_a_sweep_counts_what_diverged(swept):
+    result = swept(learning_rate=[1e-3, 1e-2, 10.0])
+    nothing = {name: {"mean": None, "sd": None} for name in ("mse", "r2", "epochs", "seconds")}
+    result["rows"][2] |= nothing | {"diverged": 16}
+    reader = Reader(report.sweep_page(result, "t"))
+    assert "16 of 48 trainings diverged; the means are over the others." in reader.text
+    label = next(svg["aria-label"] for svg in reader.all("svg"))
+    assert label == "squared error on test rows by learning_rate: 0.001: 1.50 ± 0.01, 0.01: 2.00 ± 0.01."
+    for row in result["rows"]:
+        row["mse"] = row["r2"] = {"mean": None, "sd": None}
+    reader = Reader(report.sweep_page(result | {"best": {}}, "t"))
+    assert (reader.open, reader.all("svg")) == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("values", "label"),
+    [
+        ({"b": [2, 10]}, "squared error on test rows by b: 2: 1.50 ± 0.01, 10: 2.00 ± 0.01."),
+        (
+            {"a": ["tanh", None], "b": [1, 2]},
+            (
+                "squared error on test rows by b: a none 1: 2.00 ± 0.01, 2: 2.50 ± 0.01; "
+                "a tanh 1: 1.50 ± 0.01, 2: 2.00 ± 0.01."
+            ),
+        ),
+        (
+            {"a": [True, False], "b": [1, 2], "c": [[8, 4], {"part": "penalties.KL", "params": {"rho": 0.5}}]},
+            "squared error on test rows: True · 1 · 8, 4 1.50 (1.49 to 1.51); ",
+        ),
+        ({"a": list(range(11)), "b": list(range(11, 23))}, "squared error on test rows: 0 · 11 1.50 (1.49 to 1.51); "),
+    ],
+)
+def test_a_sweep_gets_the_picture_its_settings_need(swept, values, label):
+    reader = Reader(report.sweep_page(swept(**values), "t"))
+    assert next(svg["aria-label"] for svg in reader.all("svg")).startswith(label)
+
+
+@pytest.mark.parametrize(
+    ("values", "scale", "places"),
+    [
+        ([0.01, 0.1, 1], "log", [0.01, 0.1, 1]),
+        ([2, 4, 8], "linear", [2, 4, 8]),
+        ([-1, 0, 2], "linear", [-1, 0, 2]),
+        ([1, 0, 0.01], "places", [2, 0, 1]),
+        (["b", "a"], "places", [1, 0]),
+        ([True, False], "places", [1, 0]),
+        ([3, "auto"], "places", [0, 1]),
+    ],
+)
+def test_values_stand_where_they_belong(values, scale, places):
+    from isthmus.report.trends import Mark, _places
+
+    found = _places([Mark(value, str(value), 1.0, 0.1) for value in values])
+    assert found == (scale, dict(zip(map(str, values), places, strict=True)))
+
+
+def test_a_sweep_with_an_r2_far_below_zero_draws_the_error_alone(swept):
+    result = swept(learning_rate=[1e-3, 1e-2])
+    assert len(Reader(report.sweep_page(result, "t")).all("svg")) == 2
+    result["rows"][1]["r2"]["mean"] = -40.0
+    assert len(Reader(report.sweep_page(result, "t")).all("svg")) == 1
+
+
+def test_a_sweep_s_json_alone_is_enough(swept):
+    rows = swept(strength=[1, 2])["rows"]
+    assert Reader(report.sweep_page({"rows": rows}, "t")).open == []
+    assert Reader(report.sweep_page({"rows": []}, "t")).open == []
 
 
 def test_a_gallery_tells_what_holds(experiments):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from isthmus import codes, corruptions, likelihoods, penalties
-from isthmus.runs import build, parse_assignments
+from isthmus.runs import build, parse_assignments, parse_grid
 
 
 @pytest.mark.parametrize(
@@ -28,6 +28,28 @@ from isthmus.runs import build, parse_assignments
 )
 def test_values(text, value):
     assert parse_assignments([f"name={text}"]) == {"name": value}
+
+
+@pytest.mark.parametrize(
+    ("text", "values"),
+    [
+        ("penalty.strength=0.01,0.1,1", [0.01, 0.1, 1]),
+        ("penalty.strength=0.1;1", [0.1, 1]),
+        ("max_epochs=5", [5]),
+        ("max_epochs=5,", [5]),
+        ("penalty=none,kl", [None, "kl"]),
+        ("device=cuda:0", ["cuda:0"]),
+        ("hidden=512,256", [(512, 256)]),
+        ("hidden=512,256;128", [(512, 256), 128]),
+        ("hidden=512,;128,64;", [(512,), (128, 64)]),
+        ("encoder.hidden=8,4;2", [(8, 4), 2]),
+        ("input_shape=1,28,28", [(1, 28, 28)]),
+        ("x=a,b;c", [("a", "b"), "c"]),
+        ("x=", [""]),
+    ],
+)
+def test_values_to_try(text, values):
+    assert parse_grid([text]) == {text.partition("=")[0]: values}
 
 
 def test_own_arguments_parameters_and_parts():

@@ -127,9 +127,9 @@ def quicker(step: Step) -> int:
         torch.set_num_threads(threads)
         step()
         times = []
-        for _ in range(5):
+        for _ in range(4):
             start = time.perf_counter()
-            for _ in range(20):
+            for _ in range(5):
                 step()
             times.append(time.perf_counter() - start)
         spent[threads] = min(times)

@@ -10,13 +10,15 @@ import jax.numpy as jnp
 import numpy as np
 
 from speed.cases import Case, Rows
-from speed.clock import Clock, Epochs
+from speed.clock import Clock, Epochs, UnableError
 
 BENDS = {"relu": jax.nn.relu, "sigmoid": jax.nn.sigmoid, "tanh": jnp.tanh}
 State = tuple[Any, Any, Any, jax.Array]  # parameters, both moments, steps taken
 
 
 def prepare(case: Case, X: Rows, device: str) -> Epochs:
+    if device != "cpu" and jax.default_backend() == "cpu":
+        raise UnableError("this JAX has no GPU")
     rows, rng = jnp.asarray(X), np.random.default_rng(0)
     loss = partial(squared_error, BENDS[case.activation])
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from isthmus import Autoencoder, codes, decoders, encoders, penalties
+from isthmus.errors import SettingError
 from isthmus.populations import fit_together
 
 from speed import nets
@@ -63,6 +64,7 @@ def together(case: Case, X: Rows, device: str) -> Epochs:
             for seed in range(case.members)
         ]
         faults = fit_together(members, X)
+        epochs.how = engine_of(members[0])
         if any(faults):
             raise UnableError(f"{sum(fault is not None for fault in faults)} members diverged")
         return [sum(ae.history_[epoch]["seconds"] for ae in members) for epoch in range(1, n + 1)]
@@ -72,7 +74,7 @@ def together(case: Case, X: Rows, device: str) -> Epochs:
 
 def estimator(case: Case, device: str, epochs: int, **more: Any) -> Autoencoder:
     """The case's net; nothing is scaled, held out, or stopped early."""
-    common = {
+    common: dict[str, Any] = {
         "scaling": None,
         "max_epochs": epochs,
         "batch_size": case.batch,
@@ -82,10 +84,18 @@ def estimator(case: Case, device: str, epochs: int, **more: Any) -> Autoencoder:
         "early_stopping": False,
         "random_state": 0,
         "device": device,
+        "engine": "recorded",
     }
     if case.dtype != "float32":
         common["dtype"] = case.dtype
-    return Autoencoder(**common | _slots(case) | more)
+    settings = common | _slots(case) | more
+    known = Autoencoder().get_params(deep=False)
+    return Autoencoder(**{name: value for name, value in settings.items() if name in known})
+
+
+def engine_of(ae: Autoencoder) -> str:
+    """How its steps were run."""
+    return getattr(ae, "engine_", "")
 
 
 def _slots(case: Case) -> dict[str, Any]:
@@ -114,10 +124,19 @@ def _fit(case: Case, X: Rows, device: str, **more: Any) -> Epochs:
 
     def epochs(n: int) -> list[float]:
         clock = Clock(device)
-        estimator(case, device, epochs=n + 1, **more).fit(X, observers=(clock.tick,))
+        ae = _fitted(case, X, device, n + 1, clock, more)
+        epochs.how = engine_of(ae)
         return clock.seconds()
 
     return epochs
+
+
+def _fitted(case: Case, X: Rows, device: str, epochs: int, clock: Clock, more: dict[str, Any]) -> Autoencoder:
+    """With a recorded step, as "auto" takes where a fit has 50 steps or more; as "auto" where that cannot be."""
+    try:
+        return estimator(case, device, epochs, **more).fit(X, observers=(clock.tick,))
+    except SettingError:
+        return estimator(case, device, epochs, **more | {"engine": "auto"}).fit(X, observers=(clock.tick,))
 
 
 def _transform(case: Case, X: Rows, device: str) -> Epochs:

@@ -26,9 +26,6 @@ GridOption = Annotated[
 ]
 
 
-MEASURES = {"r2": "R²", "mse": "mse", "epochs": "epochs", "seconds": "seconds"}
-
-
 def sweep(
     data: Annotated[str, typer.Argument(metavar="DATA", help="A named set or a path.")],
     kind: Annotated[str | None, typer.Option(help="Which autoencoder, such as sparse.")] = None,
@@ -69,20 +66,23 @@ def _swept(result: Result) -> RenderableType:
 
     names = _varied(result)
     ranked = sorted(result["rows"], key=lambda row: math.inf if row["mse"]["mean"] is None else row["mse"]["mean"])
-    counts = ["seeds", "diverged"] if any(row["diverged"] for row in ranked) else ["seeds"]
+    counts = ["diverged"] if any(row["diverged"] for row in ranked) else []
     rows = [
         [
             *("none" if row["settings"][name] is None else row["settings"][name] for name in names),
-            *(_cell(row[measure]) for measure in MEASURES),
+            *(_cell(row[measure]) for measure in ("r2", "mse", "epochs")),
+            row["seconds"]["mean"],
             *(row[name] for name in counts),
         ]
         for row in ranked
     ]
-    title = f"{result['kind']} on {result['data']}: {result['n_test']:,} test rows"
-    table = columns([*names, *MEASURES.values(), *counts], rows, left=len(names))
-    tail = [f"best run: {result['best']['run']}"] if result["best"] else []
-    report = result["report"] or "none: pip install 'isthmus[report]'"
-    return Group(f"{title}, mean ± sd over seeds, the best first", table, *tail, f"report: {report}")
+    title = f"{result['kind']} on {short(result['data'])}: {result['n_test']:,} test rows"
+    seeds = ranked[0]["seeds"]
+    spreads = f"mean ± sd over {seeds} {'seed' if seeds == 1 else 'seeds'}, the best first"
+    table = columns([*names, "R²", "mse", "epochs", "seconds", *counts], rows, left=len(names))
+    tail = [f"best run: {short(result['best']['run'])}"] if result["best"] else []
+    report = short(result["report"] or "none: pip install 'isthmus[report]'")
+    return Group(f"{title}, {spreads}", table, *tail, f"report: {report}")
 
 
 def _varied(result: Result) -> list[str]:

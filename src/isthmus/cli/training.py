@@ -204,7 +204,8 @@ def _compared(result: Result) -> RenderableType:
 
     ranked = sorted(result["rows"], key=lambda row: -row["r2"]["mean"])
     rows = [(row["kind"], row["seeds"], *(spread(row[name]) for name in ("r2", "mse", "seconds"))) for row in ranked]
-    title = f"{result['data']}, code size {result['code_size']}: {result['n_test']:,} test rows, mean ± sd over seeds"
+    data, code_size, n = result["data"], result["code_size"], result["n_test"]
+    title = f"{short(data)}, code size {code_size}: {n:,} test rows, mean ± sd over seeds"
     table = columns(["kind", "seeds", "R²", "mse", "seconds"], rows)
-    told = result["report"] or "none: pip install 'isthmus[report]'"
+    told = short(result["report"] or "none: pip install 'isthmus[report]'")
     return Group(title, table, f"report: {told}")

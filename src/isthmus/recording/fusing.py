@@ -40,6 +40,8 @@ def _accumulated(node: Node, uses: Counter[Value]) -> list[Node] | None:
     if node.op is not aten.add.Tensor or not all(isinstance(arg, Value) for arg in node.args):
         return None
     a, b = node.args
+    if a.dtype != b.dtype:
+        return None
     alpha = node.kwargs.get("alpha", 1)
     out = node.outs[0]
     if _product(b, out, uses):
@@ -60,7 +62,8 @@ def _product(value: Value, out: Value, uses: Counter[Value]) -> bool:
 
 def _merged(out: Value, start: Value, beta: float, product: Node | None, alpha: float) -> list[Node] | None:
     """beta·start + alpha·product as one accumulation into `out`."""
-    assert product is not None
+    if product is None:
+        return None
     if product.op in ACCUMULATING:
         return [_node(ACCUMULATING[product.op], (start, *product.args), out, beta, alpha)]
     bias, x, w = product.args

@@ -34,8 +34,11 @@ QUICK: dict[OpOverload, Callable[..., Any]] = {
     aten.where.self_out: torch.where,
     aten.clamp.out: torch.clamp,
 }
-BATCHED = (aten.bmm.default, aten.baddbmm.default)
-ONE = {aten.bmm.default: torch.mm, aten.baddbmm.default: torch.addmm}
+BATCHED: dict[OpOverload, Callable[..., Any]] = {
+    aten.bmm.default: torch.bmm,
+    aten.baddbmm.default: torch.baddbmm,
+}
+ONE: dict[OpOverload, Callable[..., Any]] = {aten.bmm.default: torch.mm, aten.baddbmm.default: torch.addmm}
 LARGE = 1 << 16  # multiply-adds of a member's product; above, one call each is as quick as a batched one, or quicker
 
 
@@ -50,7 +53,12 @@ def twin(op: OpOverload, device: str) -> tuple[OpOverload, tuple[str, ...]] | No
         other = getattr(op.overloadpacket, name)
         outs = tuple(a.name for a in other._schema.arguments if a.is_out)
         rest = [(a.name, str(a.type)) for a in other._schema.arguments if not a.is_out]
-        if len(outs) == len(op._schema.returns) and outs and rest == own and (other in QUICK or _has_kernel(other, device)):
+        if (
+            len(outs) == len(op._schema.returns)
+            and outs
+            and rest == own
+            and (other in QUICK or _has_kernel(other, device))
+        ):
             return other, outs
     return None
 
@@ -70,6 +78,8 @@ def calls(op: OpOverload, args: tuple[Any, ...], kwargs: dict[str, Any], outs: l
 
 
 def _one(op: OpOverload, args: tuple[Any, ...], kwargs: dict[str, Any], outs: list[Tensor]) -> Call:
+    if op is aten._to_copy.default:
+        return functools.partial(outs[0].copy_, args[0])
     if op in FILLING:
         return functools.partial(FILLING[op], outs[0], generator=kwargs.get("generator"))
     if op in ARITHMETIC:
@@ -99,7 +109,7 @@ def _batched(op: OpOverload, args: tuple[Any, ...], kwargs: dict[str, Any], out:
     if out.stride(1) == 1 and out.stride(2) != 1:  # the transposed product lies in memory as the kernel likes it
         args = (*(t.mT for t in start), b.mT, a.mT)
         out = out.mT
-    return [functools.partial(torch.bmm if op is aten.bmm.default else torch.baddbmm, *args, **kwargs, out=out)]
+    return [functools.partial(BATCHED[op], *args, **kwargs, out=out)]
 
 
 def _copying(make: Callable[[], Any], outs: list[Tensor]) -> Call:

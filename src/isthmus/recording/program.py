@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
-from isthmus.recording.algebra import Form, simplified
+from isthmus.recording.algebra import Form, Rewriter
 from isthmus.recording.fusing import fused, live
 from isthmus.recording.kernels import Call, calls
+from isthmus.recording.simplify import simplified
 from isthmus.recording.tape import Node, Recorded, Unrecordable, Value, replaced
 
 aten = torch.ops.aten
@@ -58,9 +59,7 @@ class _Finish:
         self.nodes = nodes
 
     def answer(self, form: Form) -> Value:
-        from isthmus.recording.algebra import Rewriter
-
-        rewriter = Rewriter()
+        rewriter = Rewriter(self.nodes)
         product = None if form.base is None or form.shift or form.scale == 1 else self._product(form.base)
         if product is None or form.base is None:
             value = rewriter.value(form)
@@ -74,11 +73,14 @@ class _Finish:
     def _product(self, base: Value) -> Node | None:
         """The matrix product behind a value, through views, that nothing else reads."""
         value = base
-        while value.node is not None and value.node.alias:
+        while value.node is not None and (value.node.alias or value.node.op is aten._to_copy.default):
+            if len([node for node in self.nodes if value in node.inputs()]) > (value is not base):
+                return None
             value = value.node.inputs()[0]
-        readers = [node for node in self.nodes if value in node.inputs() and not node.alias]
+        readers = [node for node in self.nodes if value in node.inputs()]
         node = value.node
-        return node if node is not None and node.op in PRODUCTS and not readers else None
+        alone = len(readers) == (value is not base)
+        return node if node is not None and node.op in PRODUCTS and alone else None
 
 
 def _nothing(like: Value) -> Value:
@@ -283,4 +285,3 @@ def _slow(node: Node, strides: tuple[int, ...]) -> bool:
 
 def _copy(target: Tensor, source: Tensor) -> Call:
     return lambda: target.copy_(source)
-

@@ -82,15 +82,24 @@ def replaced(tree: Any, change: Callable[[Value], Any]) -> Any:
 class Tape(TorchDispatchMode):
     """Runs what it records. Tensors it has not seen made are `given`: weights, batches, constants."""
 
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        """No: to skip it torch would import its compiler, which takes seconds."""
+        return False
+
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.nodes: list[Node] = []
         self._known: dict[int, Value] = {}
         self._kept: list[Tensor] = []  # an id means something only while its tensor lives
         self._viewed: set[int] = set()  # storages of the tape's own that have views
 
     def __torch_dispatch__(
-        self, func: OpOverload, types: Sequence[type], args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
+        self,
+        func: OpOverload,
+        types: Sequence[type],
+        args: tuple[Any, ...] = (),
+        kwargs: Mapping[str, Any] | None = None,
     ) -> Any:
         kwargs = dict(kwargs or {})
         if any(tag in func.tags for tag in SHAPES_FROM_VALUES):

@@ -43,6 +43,11 @@ class Plan:
             for settings in combinations(self.grid)
         ]
 
+    def label(self, settings: Mapping[str, Any]) -> str:
+        """What tells a combination from the others."""
+        varied = [name for name in settings if len(self.grid[name]) > 1] or list(settings)
+        return " ".join(f"{name}={told(settings[name])}" for name in varied)
+
     def check(self) -> None:
         """Refuse what can be refused before the data are read.
 
@@ -89,7 +94,7 @@ def sweep(
     points, rows = plan.points(dataset.input_shape), split(dataset)
     with whole(out, OWN) as folder:
         found = train_points(
-            points, rows.train, rows.test, plan.seeds, lambda i: tick(label(points[i // plan.seeds].settings))
+            points, rows.train, rows.test, plan.seeds, lambda i: tick(plan.label(points[i // plan.seeds].settings))
         )
         result = _result(plan, dataset, found) | {"report": str(out / REPORT) if can_draw() else None}
         if found.best_estimator is not None:
@@ -98,10 +103,6 @@ def sweep(
             result["best"]["run"] = str(out / BEST)
         _write(folder, result)
     return result
-
-
-def label(settings: Mapping[str, Any]) -> str:
-    return " ".join(f"{name}={told(value)}" for name, value in settings.items())
 
 
 def _result(plan: Plan, dataset: Dataset, found: Sweep) -> dict[str, Any]:

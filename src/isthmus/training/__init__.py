@@ -1,7 +1,8 @@
 """The one training loop, what it trains on, and what it leaves behind."""
 
 from isthmus.training.checkpoints import read_checkpoint, write_checkpoint
-from isthmus.training.loop import Member, Shared, train, train_together
+from isthmus.training.epochs import Shared
+from isthmus.training.loop import Member, train, train_together
 from isthmus.training.rows import Rows
 from isthmus.training.stacked import Unstackable
 from isthmus.training.state import Settings, State

@@ -6,6 +6,7 @@ import functools
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -27,11 +28,14 @@ class Pace:
 class Adam:
     """Loshchilov & Hutter 2019, decaying matrices and not biases. `gradients` are filled before each `step`.
 
-    A member's gradient longer than its `clip` is scaled to that length (Pascanu 2013).
+    A member's gradient longer than its `clip` is scaled to that length (Pascanu 2013). On a GPU rates are tensors, so
+    that a captured step follows them; `version` changes where a captured one would not.
     """
 
     def __init__(self, pool: Pool, clips: Sequence[float | None]) -> None:
         self.pool = pool
+        self.version = 0
+        self._rates: list[Tensor] = []  # of each run of members, on a GPU
         self.gradients = _gradient_buffers(pool)
         self.used: list[int] = []  # parameters that the loss depends on
         self._norms = pool.parameters[0].new_zeros((len(self.gradients), *self._lead()))
@@ -51,20 +55,33 @@ class Adam:
 
     def pace(self, paces: Sequence[Pace]) -> None:
         """Each member's rate and decay from now on."""
-        if list(paces) != self._paces:
-            self._paces = list(paces)
-            self._bind()
+        before, self._paces = self._paces, list(paces)
+        if self._paces == before:
+            return
+        if self._rates and _outline(before) == _outline(self._paces):
+            for rate, (_, _, pace) in zip(self._rates, _runs(self._paces), strict=True):
+                rate.fill_(pace.rate or 0.0)
+            return
+        self._bind()
 
     def _bind(self) -> None:
+        self.version += 1
+        runs = list(_runs(self._paces))
+        rates: list[Any] = [pace.rate for _, _, pace in runs]
+        if self.pool.device.type == "cuda" or self.rates_as_tensors:
+            rates = self._rates = [torch.tensor(rate, device=self.pool.device) for rate in rates]
         self._calls = [functools.partial(self.pool.step.add_, 1)]
-        self._calls += [call for a, b, pace in _runs(self._paces) for call in self._updates(a, b, pace)]
+        for (a, b, pace), rate in zip(runs, rates, strict=True):
+            self._calls.extend(self._updates(a, b, rate, pace.decay))
 
-    def _updates(self, a: int, b: int, pace: Pace) -> Iterator[Call]:
+    rates_as_tensors = False  # on a CPU too
+
+    def _updates(self, a: int, b: int, rate: Any, weight_decay: float) -> Iterator[Call]:
         """The calls for members a to b − 1."""
         pool = self.pool
-        groups = [(self.used, pace.decay)]
-        if pace.decay:
-            groups = [([i for i in self.used if pool.decays(i) == kind], pace.decay * kind) for kind in (True, False)]
+        groups = [(self.used, 0.0)]
+        if weight_decay:
+            groups = [([i for i in self.used if pool.decays(i) == kind], weight_decay * kind) for kind in (True, False)]
         for group, decay in groups:
             lists = [
                 [_part(tensors[i], a, b, pool.members) for i in group]
@@ -76,7 +93,7 @@ class Adam:
                     *lists,
                     [],
                     [pool.step] * len(group),
-                    lr=pace.rate,
+                    lr=rate,
                     beta1=BETAS[0],
                     beta2=BETAS[1],
                     weight_decay=decay,
@@ -89,7 +106,7 @@ class Adam:
         """Move the parameters; `norm`, () or (P,), receives the gradient's length before clipping."""
         self._measure(norm)
         if self._limits is not None:
-            self._clip(norm)
+            self._clip(norm, self._limits)
         for call in self._calls:
             call()
 
@@ -101,9 +118,8 @@ class Adam:
             torch.linalg.vector_norm(self.gradients[i].flatten(1), dim=1, out=self._norms[i])
         torch.linalg.vector_norm(self._norms, dim=0, out=norm)
 
-    def _clip(self, norm: Tensor) -> None:
-        assert self._limits is not None
-        share = (self._limits / (norm + 1e-6)).clamp_(max=1)
+    def _clip(self, norm: Tensor, limits: Tensor) -> None:
+        share = (limits / (norm + 1e-6)).clamp_(max=1)
         for i in self.used:
             gradient = self.gradients[i]
             gradient.mul_(share if self.pool.members is None else share.view(-1, *[1] * (gradient.ndim - 1)))
@@ -111,6 +127,11 @@ class Adam:
     @property
     def _flat(self) -> Tensor | None:
         return self.gradients[0]._base if self.pool.members is None else None
+
+
+def _outline(paces: Sequence[Pace]) -> list[tuple[int, int, float]]:
+    """All of the runs but their rates."""
+    return [(a, b, pace.decay) for a, b, pace in _runs(paces)]
 
 
 def _gradient_buffers(pool: Pool) -> list[Tensor]:

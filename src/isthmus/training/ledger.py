@@ -20,18 +20,22 @@ class Ledger:
 
     def __init__(self, steps: int) -> None:
         self._steps = steps
-        self._table: Tensor | None = None
         self._rows: tuple[Tensor, ...] = ()
+        self._table = torch.empty(0)
 
     def write(self, step: int, row: Tensor) -> None:
-        if self._table is None:
+        self.table(row)
+        self._rows[step].copy_(row)
+
+    def table(self, row: Tensor) -> Tensor:
+        """Where rows like this one are kept, (steps, …)."""
+        if not self._rows:
             self._table = row.new_empty((self._steps, *row.shape))
             self._rows = self._table.unbind(0)
-        self._rows[step].copy_(row)
+        return self._table
 
     def read(self, sizes: Sequence[int]) -> list[Tensor]:
         """The steps' rows, (steps, terms + 1), for each member."""
-        assert self._table is not None
         table = self._table[: len(sizes)].cpu().double()
         return [table] if table.ndim == 2 else list(table.unbind(1))
 

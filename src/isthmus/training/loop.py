@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
-from torch import Generator, Tensor
 
 from isthmus.errors import DivergenceError
 from isthmus.threads import threads_for
 from isthmus.training.adam import Adam, Pace
-from isthmus.training.ledger import Ledger, means
+from isthmus.training.epochs import Epoch, Shared, Table
+from isthmus.training.graphs import Graphed
+from isthmus.training.ledger import means
 from isthmus.training.pools import Pool
-from isthmus.training.rows import Rows, sizes
+from isthmus.training.randomness import own_randomness
+from isthmus.training.rows import Rows
 from isthmus.training.stacked import Stacked
 from isthmus.training.state import Settings, State
 from isthmus.training.steps import Steps
 
 Observer = Callable[[State], None]
-LOOKED = 1024  # held-out rows a batch, at least
 
 
 def train(
@@ -44,7 +44,7 @@ def train(
         Where a loss or a gradient is not finite; the module then has the last weights known to give finite ones.
     """
     member = Member(state, settings, observers)
-    run(Pool([state]), [member], Shared(rows, held_out))
+    run(Pool([state], settings.half), [member], Shared(rows, held_out))
     if member.fault is not None:
         raise member.fault
     return state
@@ -61,7 +61,7 @@ def train_together(members: Sequence[Member], data: Shared) -> None:
     places = list(range(len(members)))
     while places:
         crew = [members[i] for i in places]
-        pool = Stacked([member.state for member in crew]) if len(crew) > 1 else Pool([crew[0].state])
+        pool = (Stacked if len(crew) > 1 else Pool)([member.state for member in crew], crew[0].settings.half)
         try:
             run(pool, crew, data.of(places))
         finally:
@@ -112,40 +112,12 @@ class Member:
         self.state.module.eval()
 
 
-@dataclass(frozen=True)
-class Shared:
-    """The rows of a pool; for members with rows of their own, one set after the other, and where each begins."""
-
-    rows: Rows
-    held_out: Rows | None
-    starts: Sequence[int] | None = None  # of each member's rows within `rows`
-    held_starts: Sequence[int] | None = None
-    n: int | None = None  # rows of a member, where sets lie one after the other
-    n_held: int | None = None
-
-    def of(self, places: Sequence[int]) -> Shared:
-        """The same for some of the members only; a single one gets its own rows."""
-        starts = None if self.starts is None else [self.starts[i] for i in places]
-        held = None if self.held_starts is None else [self.held_starts[i] for i in places]
-        if len(places) > 1 or starts is None:
-            return Shared(self.rows, self.held_out, starts, held, self.n, self.n_held)
-        own = self.rows.part(starts[0], len(self))
-        return Shared(own, None if self.held_out is None or held is None else self.held_out.part(held[0], self.held))
-
-    def __len__(self) -> int:
-        return len(self.rows) if self.n is None else self.n
-
-    @property
-    def held(self) -> int:
-        return (len(self.held_out) if self.held_out is not None else 0) if self.n_held is None else self.n_held
-
-
 def run(pool: Pool, members: Sequence[Member], data: Shared) -> None:
     """Train a pool until every member has stopped or diverged."""
     first = members[0].settings
     rngs = [torch.Generator(device=pool.device) for _ in members]
     adam = Adam(pool, [member.settings.clip_norm for member in members])
-    steps = Steps(pool, adam, rngs, first.engine)
+    steps = (Graphed if pool.device.type == "cuda" else Steps)(pool, adam, rngs, first.engine)
     epoch = Epoch(steps, data, first)
     with own_randomness(pool.device), threads_for(_work(pool, len(data), first)):
         while any(member.active for member in members) and not pool.thin(members):
@@ -161,9 +133,6 @@ def run(pool: Pool, members: Sequence[Member], data: Shared) -> None:
         member.state.engine = steps.how or member.state.engine
         if not member.active:
             member.end(data.held_out is not None)
-
-
-Table = tuple[Tensor, Sequence[int]]
 
 
 def _close(member: Member, steps: Steps, trained: Table, held: Table | None, seconds: float) -> None:
@@ -185,80 +154,3 @@ def _total(losses: Mapping[str, float]) -> float:
 def _work(pool: Pool, n: int, settings: Settings) -> int:
     """Multiply-adds of a step, about."""
     return min(settings.batch_size, n) * sum(p.numel() for p in pool.parameters)
-
-
-class Epoch:
-    """An epoch of a pool: every member's rows in an order of its own, then its held-out rows with the same noise."""
-
-    def __init__(self, steps: Steps, data: Shared, settings: Settings) -> None:
-        self.steps, self.data, self.settings = steps, data, settings
-        self.sizes = sizes(len(data), settings.batch_size)
-        self.looked = _even(data.held, max(settings.batch_size, LOOKED))
-        self.ledger, self.held = Ledger(len(self.sizes)), Ledger(len(self.looked))
-
-    def train(self, members: Sequence[Member]) -> list[Table]:
-        steps, rows = self.steps, self.data.rows
-        steps.pool.mode(training=True)
-        reseed(steps.rngs, [(member.settings.seed, member.state.epoch) for member in members])
-        for k, index in enumerate(self._order()):
-            self.ledger.write(k, steps.train(rows, index, self._times(self.sizes, index)))
-        return [(table, self.sizes) for table in self.ledger.read(self.sizes)]
-
-    def look(self, members: Sequence[Member]) -> Sequence[Table | None]:
-        steps, rows = self.steps, self.data.held_out
-        if rows is None:
-            return [None] * len(members)
-        steps.pool.mode(training=False)
-        reseed(steps.rngs, [(member.settings.seed, -1) for member in members])
-        batches = torch.arange(self.data.held, device=rows.x.device).split(self.looked)
-        for k, index in enumerate(batches):
-            own = _from(index.expand(len(members), -1), self.data.held_starts) if steps.pool.members else index
-            self.held.write(k, steps.look(rows, own, self._times(self.looked, index)))
-        return [(table, self.looked) for table in self.held.read(self.looked)]
-
-    def _order(self) -> Sequence[Tensor]:
-        """Each batch's row numbers, (B,) or (P, B)."""
-        own = [self._own_order(rng) for rng in self.steps.rngs]
-        if self.steps.pool.members is None:
-            return own[0].split(self.sizes)
-        return _from(torch.stack(own), self.data.starts).split(self.sizes, dim=1)
-
-    def _own_order(self, rng: Generator) -> Tensor:
-        n, device = len(self.data), rng.device
-        if len(self.sizes) == 1:
-            return torch.arange(n, device=device)
-        return torch.randperm(n, generator=rng, device=device)
-
-    def _times(self, among: Sequence[int], index: Tensor) -> int:
-        """How many steps of this size the whole training has."""
-        return self.settings.max_epochs * sum(size == index.shape[-1] for size in among)
-
-
-def _even(n: int, most: int) -> list[int]:
-    return [min(most, n - start) for start in range(0, n, most)]
-
-
-def _from(index: Tensor, starts: Sequence[int] | None) -> Tensor:
-    """Row numbers (P, B) counted from each member's first row."""
-    if starts is None:
-        return index.contiguous()
-    return index + torch.tensor(starts, device=index.device)[:, None]
-
-
-def reseed(rngs: Sequence[Generator], moments: Sequence[tuple[int, int]]) -> None:
-    """Randomness as a function of seed and epoch, so that a resumed run draws what an unbroken one would have."""
-    mixed = [(seed * 0x9E3779B97F4A7C15 + (epoch + 2) * 0xBF58476D1CE4E5B9) % 2**63 for seed, epoch in moments]
-    for rng, number in zip(rngs, mixed, strict=True):
-        rng.manual_seed(number)
-    # A user's own layers (dropout) draw from the device's global generator, which is put back.
-    torch.default_generator.manual_seed(mixed[0])
-    if rngs[0].device.type == "cuda":
-        with torch.cuda.device(rngs[0].device):
-            torch.cuda.manual_seed(mixed[0])
-
-
-@contextmanager
-def own_randomness(device: torch.device) -> Iterator[None]:
-    """Put the global generators back as they were."""
-    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
-        yield

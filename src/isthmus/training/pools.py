@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import cast
 
 import torch
-from torch import Generator, Tensor, nn
+from torch import Generator, Tensor
 
 from isthmus.training.rows import Rows
 from isthmus.training.state import State
@@ -30,8 +30,8 @@ class Pool:
 
     members: int | None = None
 
-    def __init__(self, states: Sequence[State]) -> None:
-        self.states = list(states)
+    def __init__(self, states: Sequence[State], half: bool = False) -> None:
+        self.states, self.half = list(states), half
         self.module = states[0].module
         self.parameters: list[Tensor] = [p for p in self.module.parameters() if p.requires_grad]
         self.first, self.second = states[0].moments.first, states[0].moments.second
@@ -55,7 +55,12 @@ class Pool:
         """The terms of the loss, () each, or (P,)."""
         module = self.module
         own = cast("Callable[[object], Terms]", module.objective)
-        return own(module(batch.x, batch.context, rngs[0], batch.weight))
+        with self.precision():
+            return own(module(batch.x, batch.context, rngs[0], batch.weight))
+
+    def precision(self) -> torch.autocast:
+        """Matrix products in bfloat16 where that is asked for."""
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.half, cache_enabled=False)
 
     def thin(self, members: Sequence[object]) -> bool:
         """Whether so many members rest that the others should be pooled anew."""
@@ -63,4 +68,3 @@ class Pool:
 
     def release(self) -> None:
         """Give every module memory of its own again."""
-

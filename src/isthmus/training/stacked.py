@@ -29,8 +29,8 @@ class Stacked(Pool):
     While it lives, the modules' parameters, buffers and moments are views of its own; `release` ends that.
     """
 
-    def __init__(self, states: Sequence[State]) -> None:
-        self.states = list(states)
+    def __init__(self, states: Sequence[State], half: bool = False) -> None:
+        self.states, self.half = list(states), half
         self.members = len(states)
         modules = [state.module for state in states]
         self.module = modules[0]
@@ -65,7 +65,8 @@ class Stacked(Pool):
         if key not in self._draws:
             self._draws[key] = self._found(batch)
         noise = [torch.stack([draw(*args, **kw, generator=g) for g in rngs]) for draw, args, kw in self._draws[key]]
-        return cast("Terms", torch.vmap(self._one)(self._tensors, self._numbers, given, noise))
+        with self.precision():
+            return torch.vmap(self._one)(self._tensors, self._numbers, given, noise)
 
     def _one(
         self, tensors: dict[str, Tensor], numbers: dict[str, Tensor], given: dict[str, Tensor], noise: list[Tensor]
@@ -165,7 +166,8 @@ def _differing(modules: Sequence[nn.Module], like: Tensor) -> dict[str, Tensor]:
 def _substituted(module: nn.Module, numbers: Mapping[str, Tensor]) -> Iterator[None]:
     """For a while, tensors stand where the module's parts hold floats."""
     holders = _holders(module)
-    places = [(vars(holders[int(i)]), name, n) for i, _, name, n in ((*k.partition("."), n) for k, n in numbers.items())]
+    split = [(*key.partition("."), number) for key, number in numbers.items()]
+    places = [(vars(holders[int(i)]), name, number) for i, _, name, number in split]
     before = [own[name] for own, name, _ in places]
     for own, name, number in places:
         own[name] = number
@@ -213,4 +215,3 @@ class _Given(TorchFunctionMode):
         if kwargs.get("generator") is self.rng:
             return next(self.noise)
         return func(*args, **kwargs)
-

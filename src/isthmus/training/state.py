@@ -17,6 +17,7 @@ class Settings:
     """How to train. `batch_size` in rows; `patience` in epochs; `seed` decides order, noise and dropout.
 
     `engine`: "auto" records the step where it is taken often enough, "recorded" always, "eager" never.
+    `half`: matrix products in bfloat16, on weights kept in float32.
     """
 
     max_epochs: int
@@ -29,6 +30,7 @@ class Settings:
     patience: int = 20
     seed: int = 0
     engine: str = "auto"
+    half: bool = False
 
     def rate(self, epoch: int) -> float:
         """The learning rate of an epoch: constant, or half a cosine from full to a hundredth."""

@@ -1,0 +1,109 @@
+"""An epoch: each member's rows in an order of its own, then its held-out rows with the same noise every time."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Generator, Tensor
+
+from isthmus.training.ledger import Ledger
+from isthmus.training.randomness import reseed
+from isthmus.training.rows import Rows, sizes
+from isthmus.training.state import Settings
+from isthmus.training.steps import Steps
+
+if TYPE_CHECKING:
+    from isthmus.training.loop import Member
+
+LOOKED = 1024  # held-out rows a batch, at least
+Table = tuple[Tensor, Sequence[int]]  # what each step lost, (steps, terms + 1), and the rows of each
+
+
+@dataclass(frozen=True)
+class Shared:
+    """The rows of a pool; for members with rows of their own, one set after the other, and where each begins."""
+
+    rows: Rows
+    held_out: Rows | None
+    starts: Sequence[int] | None = None  # of each member's rows within `rows`
+    held_starts: Sequence[int] | None = None
+    n: int | None = None  # rows of a member, where sets lie one after the other
+    n_held: int | None = None
+
+    def of(self, places: Sequence[int]) -> Shared:
+        """The same for some of the members only; a single one gets its own rows."""
+        starts = None if self.starts is None else [self.starts[i] for i in places]
+        held = None if self.held_starts is None else [self.held_starts[i] for i in places]
+        if len(places) > 1 or starts is None:
+            return Shared(self.rows, self.held_out, starts, held, self.n, self.n_held)
+        own = self.rows.part(starts[0], len(self))
+        return Shared(own, None if self.held_out is None or held is None else self.held_out.part(held[0], self.held))
+
+    def __len__(self) -> int:
+        return len(self.rows) if self.n is None else self.n
+
+    @property
+    def held(self) -> int:
+        return (len(self.held_out) if self.held_out is not None else 0) if self.n_held is None else self.n_held
+
+
+class Epoch:
+    """An epoch of a pool: every member's rows in an order of its own, then its held-out rows with the same noise."""
+
+    def __init__(self, steps: Steps, data: Shared, settings: Settings) -> None:
+        self.steps, self.data, self.settings = steps, data, settings
+        self.sizes = sizes(len(data), settings.batch_size)
+        self.looked = _even(data.held, max(settings.batch_size, LOOKED))
+        self.ledger, self.held = Ledger(len(self.sizes)), Ledger(len(self.looked))
+        # how many steps of each size the whole training has
+        self.times, self.held_times = (
+            {size: settings.max_epochs * times for size, times in Counter(among).items()}
+            for among in (self.sizes, self.looked)
+        )
+
+    def train(self, members: Sequence[Member]) -> list[Table]:
+        steps, rows = self.steps, self.data.rows
+        steps.pool.mode(training=True)
+        reseed(steps.rngs, [(member.settings.seed, member.state.epoch) for member in members])
+        steps.train_all(rows, self._order(), self.ledger, self.times)
+        return [(table, self.sizes) for table in self.ledger.read(self.sizes)]
+
+    def look(self, members: Sequence[Member]) -> Sequence[Table | None]:
+        steps, rows = self.steps, self.data.held_out
+        if rows is None:
+            return [None] * len(members)
+        steps.pool.mode(training=False)
+        reseed(steps.rngs, [(member.settings.seed, -1) for member in members])
+        batches = torch.arange(self.data.held, device=rows.x.device).split(self.looked)
+        for k, index in enumerate(batches):
+            own = _from(index.expand(len(members), -1), self.data.held_starts) if steps.pool.members else index
+            self.held.write(k, steps.look(rows, own, self.held_times[len(index)]))
+        return [(table, self.looked) for table in self.held.read(self.looked)]
+
+    def _order(self) -> Sequence[Tensor]:
+        """Each batch's row numbers, (B,) or (P, B)."""
+        own = [self._own_order(rng) for rng in self.steps.rngs]
+        if self.steps.pool.members is None:
+            return own[0].split(self.sizes)
+        return _from(torch.stack(own), self.data.starts).split(self.sizes, dim=1)
+
+    def _own_order(self, rng: Generator) -> Tensor:
+        n, device = len(self.data), rng.device
+        if len(self.sizes) == 1:
+            return torch.arange(n, device=device)
+        return torch.randperm(n, generator=rng, device=device)
+
+
+def _even(n: int, most: int) -> list[int]:
+    return [min(most, n - start) for start in range(0, n, most)]
+
+
+def _from(index: Tensor, starts: Sequence[int] | None) -> Tensor:
+    """Row numbers (P, B) counted from each member's first row."""
+    if starts is None:
+        return index.contiguous()
+    return index + torch.tensor(starts, device=index.device)[:, None]
