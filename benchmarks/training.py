@@ -20,7 +20,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from speed import cases, goals, machine, note, rounds
+from speed import cases, goals, machine, note, rounds, tables
 from speed.cases import Case
 from speed.crew import Crew, pin
 
@@ -42,9 +42,9 @@ def main() -> None:
         for i, case in enumerate(chosen):
             say(f"{i + 1}/{len(chosen)} {case.name} ({time.perf_counter() - begun:.0f} s)")
             run["cases"][case.name] = measured = one(crew, case, options)
-            say(note.table(measured) + "\n")
+            say(tables.of_case(measured) + "\n")
     run["settings"]["took"] = round(time.perf_counter() - begun)
-    say(note.goal_table(run["cases"], reach(options.device)))
+    say(tables.of_goals(run["cases"], reach(options.device)))
     if options.out is not None:
         save(run, options)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,7 +47,7 @@ class Case:
     def layers(self) -> list[tuple[int, int]]:
         """(inputs, outputs) of each dense layer, encoder and decoder."""
         path = (*self.widths, *reversed(self.widths[:-1]))
-        return list(zip(path, path[1:], strict=False))
+        return list(pairwise(path))
 
     @property
     def steps(self) -> int:
@@ -75,10 +76,14 @@ def _contraction(batch: int) -> list[Case]:
     rows = 6144
     exact = ("plain", "exact", "jacrev")
     probed = ("plain", "exact", "one-probe", "jacrev")
+    encoders = (
+        ((784, 32), "sigmoid", exact),
+        ((784, 256, 32), "tanh", probed),
+        ((784, 256, 128, 32), "tanh", probed),
+    )
     return [
-        Case(f"contraction 784-32, batch {batch}", "contraction", exact, (784, 32), "sigmoid", batch, rows),
-        Case(f"contraction 784-256-32, batch {batch}", "contraction", probed, (784, 256, 32), "tanh", batch, rows),
-        Case(f"contraction 784-256-128-32, batch {batch}", "contraction", probed, (784, 256, 128, 32), "tanh", batch, rows),
+        Case(f"contraction {'-'.join(map(str, widths))}, batch {batch}", "contraction", who, widths, bend, batch, rows)
+        for widths, bend, who in encoders
     ]
 
 

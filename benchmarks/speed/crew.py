@@ -11,7 +11,7 @@ import sys
 import tempfile
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import IO, Any, Self, cast
 
 from speed.clock import UnableError
 from speed.contenders import CONTENDERS
@@ -45,7 +45,7 @@ class Crew:
     def __init__(self, device: str, threads: int) -> None:
         self.device, self.threads = device, threads
         self.workers: dict[str, subprocess.Popen[str]] = {}
-        self.log = tempfile.TemporaryFile("w+")
+        self.log = tempfile.TemporaryFile("w+")  # noqa: SIM115  # closed on leaving
 
     def ask(self, entrant: str, do: str, /, **request: Any) -> dict[str, Any]:
         """One request and its answer.
@@ -66,12 +66,12 @@ class Crew:
         return answer
 
     def _talk(self, worker: subprocess.Popen[str], request: dict[str, Any]) -> dict[str, Any] | None:
-        assert worker.stdin is not None and worker.stdout is not None
+        requests, answers = cast("IO[str]", worker.stdin), cast("IO[str]", worker.stdout)
         with contextlib.suppress(BrokenPipeError):
-            worker.stdin.write(json.dumps(request) + "\n")
-            worker.stdin.flush()
-            ready, _, _ = select.select([worker.stdout], [], [], PATIENCE)
-            line = worker.stdout.readline() if ready else ""
+            requests.write(json.dumps(request) + "\n")
+            requests.flush()
+            ready, _, _ = select.select([answers], [], [], PATIENCE)
+            line = answers.readline() if ready else ""
             return json.loads(line) if line else None
         return None
 
@@ -105,7 +105,9 @@ class Crew:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None
+    ) -> None:
         for worker in self.workers.values():
             self._end(worker)
         self.log.close()

@@ -210,7 +210,9 @@ def _assemble(ae: Autoencoder, known: Learned, seed: int) -> None:
 
 
 def _note(ae: Autoencoder, state: State) -> None:
-    ae.n_iter_, ae.history_, ae.stopped_, ae.engine_ = state.epoch, state.history, state.stopped, state.engine
+    ae.n_iter_, ae.history_, ae.stopped_ = state.epoch, state.history, state.stopped
+    said = {name: getattr(term, "estimated", None) for name, term in ae.module_.penalties.items()}
+    ae.engine_ = "; ".join([state.engine, *(f"{name} by {how}" for name, how in said.items() if how)])
 
 
 def _scaling(ae: Autoencoder, X: Array, shape: tuple[int, ...]) -> str | None:

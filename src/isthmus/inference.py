@@ -85,7 +85,7 @@ def batch_rows(parameters: Sequence[Tensor], columns: int, width_hint: int = 1) 
     A matrix is taken to make as many numbers a row as its longer side, a convolution of c to C channels C/c times D.
     """
     matrices = [max(p.shape) for p in parameters if p.ndim == 2]
-    filters = [columns * max(p.shape[:2]) // min(p.shape[:2]) for p in parameters if p.ndim > 2]
+    filters = [columns * max(p.shape[:2]) // max(1, min(p.shape[:2])) for p in parameters if p.ndim > 2]
     width = width_hint * max(columns, *matrices, *filters)
     numbers = NUMBERS.get(parameters[0].device.type, NUMBERS["cpu"])
     return max(1, numbers // width, min(LEAST_ROWS, LEAST_NUMBERS // width))

@@ -59,9 +59,9 @@ CONTENDERS: dict[str, Contender] = {
         "bare products",
         "floor:prepare",
         "floor",
-        how="the matrix products of a step and nothing else: one a dense layer forward, two backward, without the first "
-        "layer's input gradient, `out=` into buffers made once; with 1 thread where that is quicker. For the convolutional "
-        "net the bare convolutions instead",
+        how="the matrix products of a step and nothing else: one a dense layer forward, two backward, without the "
+        "first layer's input gradient, `out=` into buffers made once; with 1 thread where that is quicker. For the "
+        "convolutional net the bare convolutions instead",
         kind="floor",
     ),
     "by-hand": Contender(
@@ -95,14 +95,18 @@ CONTENDERS: dict[str, Contender] = {
         kind="reference",
         alone=True,
     ),
-    "isthmus": _own("Isthmus", "default", "`Autoencoder.fit`, nothing scaled, held out or stopped early; `engine=\"recorded\"`, which `auto` is wherever a fit has "
-        "50 steps or more"),
+    "isthmus": _own(
+        "Isthmus",
+        "default",
+        "`Autoencoder.fit`, nothing scaled, held out or stopped early; `engine='recorded'`, which 'auto' is wherever a "
+        "fit has 50 steps or more",
+    ),
     "isthmus-eager": Contender(
         "Isthmus, eager",
         "own:eager",
         "isthmus-eager",
         "isthmus",
-        'the same with `engine="eager"`',
+        "the same with `engine='eager'`",
         "own",
     ),
     "pythae": Contender(
@@ -127,15 +131,15 @@ CONTENDERS: dict[str, Contender] = {
         "skorch",
         "skorch",
         "`NeuralNetRegressor`, `train_split=None`, no callback but the clock; `compile=True`, tried here and in PyOD, "
-        "gained 10 to 20 % on one net and lost as much on another, so both keep their default",
+        "gained on one net and lost on another, so both keep their default",
     ),
     "keras-torch": Contender(
         "Keras on torch",
         "keras:prepare",
         "keras-torch",
         "keras",
-        "`Sequential`, `compile` and `fit`, verbose=0; eager, its default (`jit_compile=True` took a sixth less time in "
-        "a trial and minutes to compile)",
+        "`Sequential`, `compile` and `fit`, verbose=0; eager, its default (in a trial `jit_compile=True` took a sixth "
+        "less time a step, and minutes to compile)",
         environment={"KERAS_BACKEND": "torch"},
     ),
     "keras-jax": Contender(

@@ -64,7 +64,5 @@ def adam(state: State, gradients: Any, rate: float = 1e-3, b1: float = 0.9, b2: 
     first = jax.tree.map(lambda m, g: b1 * m + (1 - b1) * g, first, gradients)
     second = jax.tree.map(lambda v, g: b2 * v + (1 - b2) * g * g, second, gradients)
     scale, root = rate / (1 - b1**count), 1 / jnp.sqrt(1 - b2**count)
-    parameters = jax.tree.map(
-        lambda p, m, v: p - scale * m / (jnp.sqrt(v) * root + 1e-8), parameters, first, second
-    )
+    parameters = jax.tree.map(lambda p, m, v: p - scale * m / (jnp.sqrt(v) * root + 1e-8), parameters, first, second)
     return parameters, first, second, count

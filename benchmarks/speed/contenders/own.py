@@ -7,7 +7,6 @@ from typing import Any
 from isthmus import Autoencoder, codes, decoders, encoders, penalties
 from isthmus.errors import SettingError
 from isthmus.populations import fit_together
-
 from speed import nets
 from speed.cases import Case, Rows
 from speed.clock import Clock, Epochs, UnableError

@@ -51,9 +51,7 @@ def prepare(case: Case, X: Rows, device: str) -> Epochs:
 
     def epochs(n: int) -> list[float]:
         encoder, decoder = nets.halves(case)
-        model = AE(
-            AEConfig(input_dim=nets.shape(case), latent_dim=case.widths[-1]), Encoder(encoder), Decoder(decoder)
-        )
+        model = AE(AEConfig(input_dim=nets.shape(case), latent_dim=case.widths[-1]), Encoder(encoder), Decoder(decoder))
         folder = tempfile.mkdtemp()
         config = BaseTrainerConfig(
             output_dir=folder,

@@ -86,7 +86,7 @@ def _one(op: OpOverload, args: tuple[Any, ...], kwargs: dict[str, Any], outs: li
         args = tuple(_number(arg, outs[0]) for arg in args)
     if op is aten.add.Tensor and kwargs.get("alpha") == -1:
         return functools.partial(torch.sub, *args, out=outs[0])
-    found = twin(op, outs[0].device.type)
+    found = twin(op, outs[0].device.type) if all(out.numel() for out in outs) else None
     if found is None:
         return _copying(functools.partial(op, *args, **kwargs), outs)
     other, names = found
@@ -118,7 +118,8 @@ def _copying(make: Callable[[], Any], outs: list[Tensor]) -> Call:
     def run() -> None:
         made = make()
         for out, result in zip(outs, (made,) if isinstance(made, Tensor) else made, strict=True):
-            out.copy_(result)
+            if result is not None:
+                out.copy_(result)
 
     return run
 

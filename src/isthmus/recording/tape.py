@@ -11,6 +11,7 @@ from torch import Tensor
 from torch._ops import OpOverload
 from torch.utils._python_dispatch import TorchDispatchMode
 
+NOTHING = torch.empty(0)
 SAME = (torch.ops.aten.detach.default, torch.ops.aten.alias.default)
 SHAPES_FROM_VALUES = (torch.Tag.dynamic_output_shape, torch.Tag.data_dependent_output)
 
@@ -119,8 +120,9 @@ class Tape(TorchDispatchMode):
         return value
 
     def _note(self, func: OpOverload, args: tuple[Any, ...], kwargs: dict[str, Any], out: Any) -> None:
-        outs = [out] if isinstance(out, Tensor) else list(out) if isinstance(out, tuple | list) else None
-        if outs is None or not all(isinstance(o, Tensor) for o in outs):
+        outs = [out] if isinstance(out, Tensor) else list(out) if isinstance(out, tuple | list) else []
+        outs = [NOTHING if o is None else o for o in outs]  # a gradient that was not asked for
+        if not outs or not all(isinstance(o, Tensor) for o in outs):
             raise Unrecordable(f"{func} gives no tensor")
         if func in SAME:  # another tensor on the same numbers
             self._learn(outs[0], self.value(args[0]))

@@ -50,6 +50,10 @@ class Graphed(Steps):
         self._captured: dict[int, Captured] = {}
 
     def train_all(self, rows: Rows, batches: Sequence[Tensor], ledger: Ledger, times: Mapping[int, int]) -> None:
+        with torch.no_grad():
+            self._train_all(rows, batches, ledger, times)
+
+    def _train_all(self, rows: Rows, batches: Sequence[Tensor], ledger: Ledger, times: Mapping[int, int]) -> None:
         done = 0
         for size, group in groupby(batches, lambda index: int(index.shape[-1])):
             run = list(group)
@@ -58,37 +62,33 @@ class Graphed(Steps):
                 for k, index in enumerate(run):
                     ledger.write(done + k, self.train(rows, index, times[size]))
             else:
-                self._replay_all(rows, run, replay, ledger, done)
+                self._replay_all(run, replay, ledger, done)
             done += len(run)
 
-    def _replay_all(self, rows: Rows, run: Sequence[Tensor], replay: Replay, ledger: Ledger, done: int) -> None:
+    def _replay_all(self, run: Sequence[Tensor], replay: Replay, ledger: Ledger, done: int) -> None:
         size = int(run[0].shape[-1])
         batches = torch.stack([index.reshape(-1) for index in run])
         captured = self._captured.get(size)
         if captured is None or captured.version != self.adam.version:
-            captured = self._captured[size] = self._recaptured(rows, batches, replay, ledger.table(replay.row), done)
+            captured = self._captured[size] = self._recaptured(batches, replay, ledger.table(replay.row), done)
         captured.batches.copy_(batches)
         captured.turn.zero_()
         for _ in run:
             captured.run()
 
-    def _recaptured(self, rows: Rows, batches: Tensor, replay: Replay, table: Tensor, done: int) -> Captured:
+    def _recaptured(self, batches: Tensor, replay: Replay, table: Tensor, done: int) -> Captured:
         own, turn = batches.clone(), torch.zeros(1, dtype=torch.long, device=batches.device)
-        shape = replay.room.x.shape[: 1 if self.pool.members is None else 2]
         index = own.new_empty((1, own.shape[1]))
 
         def step() -> None:
             torch.index_select(own, 0, turn, out=index)
-            if replay.room is not rows:
-                rows.take_into(replay.room, index.view(shape))
-            replay.program.run()
+            replay.run(index)
             self.adam.step(replay.row[..., -1])
             table.index_copy_(0, turn + done, replay.row.unsqueeze(0))
             turn.add_(1)
 
-        with torch.no_grad():
-            self._warm_up(step, turn)
-            captured = Captured(self._capture(step, self.rngs), own, turn, self.adam.version)
+        self._warm_up(step, turn)
+        captured = Captured(self._capture(step, self.rngs), own, turn, self.adam.version)
         self.how = self.how.replace("recorded,", "one CUDA graph of")
         return captured
 

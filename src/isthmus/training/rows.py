@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+
+Gather = Callable[[Tensor], object]
 
 
 @dataclass(frozen=True)
@@ -34,13 +37,10 @@ class Rows:
         """Memory for what `take_into` puts there."""
         return Rows(*(None if t is None else _room(t, index) for t in (self.x, self.weight, self.context)))  # type: ignore[arg-type]
 
-    def take_into(self, room: Rows, index: Tensor) -> None:
-        """As `take`, into memory made before."""
-        flat = index.reshape(-1)
-        torch.index_select(self.x, 0, flat, out=room.x.flatten(0, index.ndim - 1))
-        for t, out in ((self.weight, room.weight), (self.context, room.context)):
-            if t is not None and out is not None:
-                torch.index_select(t, 0, flat, out=out.flatten(0, index.ndim - 1))
+    def gathers(self, room: Rows) -> list[Gather]:
+        """As `take`, into memory made before: calls that want the row numbers, flat."""
+        pairs = ((self.x, room.x), (self.weight, room.weight), (self.context, room.context))
+        return [_gather(t, out) for t, out in pairs if t is not None and out is not None]
 
 
 def sizes(n: int, batch_size: int) -> list[int]:
@@ -55,6 +55,11 @@ def sizes(n: int, batch_size: int) -> list[int]:
 
 def _taken(t: Tensor, index: Tensor) -> Tensor:
     return t.index_select(0, index.reshape(-1)).view(*index.shape, *t.shape[1:])
+
+
+def _gather(source: Tensor, room: Tensor) -> Gather:
+    out = room.view(-1, *source.shape[1:])
+    return lambda index: torch.index_select(source, 0, index, out=out)
 
 
 def _room(t: Tensor, index: Tensor) -> Tensor:

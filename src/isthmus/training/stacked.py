@@ -39,6 +39,8 @@ class Stacked(Pool):
         self.parameters = [self._tensors[name].requires_grad_() for name in own]
         self._stack_moments()
         self._numbers = _differing(modules, self.parameters[0])
+        if any(getattr(holder, "differentiates", False) for holder in _holders(self.module)):
+            raise Unstackable("a penalty differentiates the pass")
         self._loss = _Loss(self.module)
         self._draws: dict[tuple[bool, int], list[Draw]] = {}
 

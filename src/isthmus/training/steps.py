@@ -14,7 +14,7 @@ from isthmus.recording import Program, Unrecordable, compiled, record
 from isthmus.training.adam import Adam
 from isthmus.training.ledger import Ledger
 from isthmus.training.pools import Pool, Terms
-from isthmus.training.rows import Rows
+from isthmus.training.rows import Gather, Rows
 
 WORTH_RECORDING = 50  # steps of one shape; recording takes about as long as these save
 TOLERANCE = {torch.float64: 1e-8, torch.float32: 1e-3}  # of the largest entry; a wrong replay is off by all of it
@@ -23,11 +23,18 @@ COARSE = 5e-2  # the same for products in bfloat16
 
 @dataclass
 class Replay:
-    """A recorded step: rows are put into `room`, the program turns them into `row` and gradients."""
+    """A recorded step: `gathers` put rows into the program's memory, which turns them into `row` and gradients."""
 
-    room: Rows
+    gathers: Sequence[Gather]
     program: Program
-    row: Tensor
+    row: Tensor  # the terms and the gradient's length
+
+    def run(self, index: Tensor) -> None:
+        """The terms, and the gradients where it trains, of the rows of that number."""
+        flat = index.reshape(-1)
+        for gather in self.gathers:
+            gather(flat)
+        self.program.run()
 
 
 class Steps:
@@ -52,28 +59,26 @@ class Steps:
 
         `times` is how many steps of each size the whole training has.
         """
-        for k, index in enumerate(batches):
-            ledger.write(k, self.train(rows, index, times[index.shape[-1]]))
+        with torch.no_grad():
+            for k, index in enumerate(batches):
+                ledger.write(k, self.train(rows, index, times[index.shape[-1]]))
 
     def train(self, rows: Rows, index: Tensor, times: int) -> Tensor:
         """Train on the rows of that number; the terms and the gradient's length, (T + 1,) or (P, T + 1)."""
         row = self._run(rows, index, times, True)
-        with torch.no_grad():
-            self.adam.step(row[..., -1])
+        self.adam.step(row[..., -1])
         return row
 
     def look(self, rows: Rows, index: Tensor, times: int) -> Tensor:
         """The terms on these rows without training, and a 0."""
-        return self._run(rows, index, times, False)
+        with torch.no_grad():
+            return self._run(rows, index, times, False)
 
     def _run(self, rows: Rows, index: Tensor, times: int, training: bool) -> Tensor:
         replay = self.replay(rows, index, times, training)
         if replay is None:
             return self._eager(rows.take(index), training)
-        with torch.no_grad():
-            if replay.room is not rows:
-                rows.take_into(replay.room, index)
-            replay.program.run()
+        replay.run(index)
         return replay.row
 
     def replay(self, rows: Rows, index: Tensor, times: int, training: bool) -> Replay | None:
@@ -125,9 +130,11 @@ class Steps:
 
     def _recorded(self, rows: Rows, index: Tensor, training: bool) -> Replay:
         """Record the step on a batch, and check that the replay gives what the step itself gives."""
-        room = rows if index.shape == (len(rows),) else rows.room(index)  # all rows at once are in order
-        if room is not rows:
-            rows.take_into(room, index)
+        whole = index.shape == (len(rows),)  # all rows at once are in order
+        room = rows if whole else rows.room(index)
+        gathers = [] if whole else rows.gathers(room)
+        for gather in gathers:
+            gather(index.reshape(-1))
         with self._untouched():
             expected = self._answers(room, training)
         with self._untouched():
@@ -138,10 +145,10 @@ class Steps:
         if training:
             into |= {count + i: self.adam.gradients[i] for i in self.adam.used}
         program = compiled(tape, into)
-        with self._untouched(), torch.no_grad():
+        with self._untouched():
             program.run()
             _check(expected, [into.get(i) for i in range(len(expected))], COARSE if self.pool.half else None)
-        return Replay(room, program, row)
+        return Replay(gathers, program, row)
 
     def _answers(self, room: Rows, training: bool) -> list[Tensor | None]:
         """The terms, then the gradients of their sum where it trains."""
