@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from isthmus import _fitting as fitting
+from isthmus._constraints import Number
 from isthmus._fitting import Job
 from isthmus._inputs import read_rows
 from isthmus._spec import Spec
@@ -96,12 +97,16 @@ def _shape(job: Job) -> Hashable:
 
 
 def _structure(part: Any) -> Hashable:
-    if isinstance(part, float):
-        return float
     if isinstance(part, Spec):
         own = part.get_params(deep=False)
-        return (type(part), tuple((name, _structure(value)) for name, value in own.items()))
+        return (type(part), tuple((name, float if _real(part, name) else _structure(own[name])) for name in own))
     return part if isinstance(part, int | str | tuple | None) else id(part)
+
+
+def _real(part: Spec, name: str) -> bool:
+    """Whether a setting is any number of a range, so that it shapes nothing."""
+    constraint = part.constraints.get(name)
+    return isinstance(constraint, Number) and not constraint.whole
 
 
 def _most(job: Job) -> int:

@@ -151,7 +151,7 @@ def _floats(module: nn.Module) -> dict[str, float]:
         f"{i}.{name}": value
         for i, holder in enumerate(_holders(module))
         for name, value in vars(holder).items()
-        if type(value) is float
+        if type(value) in (int, float)
     }
 
 
@@ -161,7 +161,10 @@ def _differing(modules: Sequence[nn.Module], like: Tensor) -> dict[str, Tensor]:
     if any(set(one) != set(found[0]) for one in found):
         raise Unstackable("the parts hold different numbers")
     columns = {name: [one[name] for one in found] for name in found[0]}
-    return {name: like.detach().new_tensor(column) for name, column in columns.items() if len(set(column)) > 1}
+    columns = {name: column for name, column in columns.items() if len(set(column)) > 1}
+    if any(all(type(value) is int for value in column) for column in columns.values()):
+        raise Unstackable("the parts count differently")
+    return {name: like.detach().new_tensor(column) for name, column in columns.items()}
 
 
 @contextmanager
