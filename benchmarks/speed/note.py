@@ -41,7 +41,7 @@ def head(run: Run) -> str:
 {listed}.
 
 Written by `benchmarks/training.py`; the numbers behind it lie in the JSON file beside it. Every figure is a median
-over {settings["rounds"]} rounds, with the least and the greatest in brackets; all are of one run of {settings["took"]} s."""
+over {settings["rounds"]} rounds, with the least and the greatest in brackets. The run took {settings["took"]} s."""
 
 
 def remarks(results: Results, goals: tuple[Goal, ...]) -> str:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 
 import torch
+from torch import Tensor
 
 from speed import nets
 from speed.cases import Case, Rows
@@ -41,30 +42,33 @@ def prepare(case: Case, X: Rows, device: str) -> Epochs:
 def products(case: Case, device: str) -> Step:
     """Forward, and backward from a gradient of the output, each layer's three products into buffers."""
 
-    def empty(*size: int) -> torch.Tensor:
+    def empty(*size: int) -> Tensor:
         return torch.randn(*size, device=device).mul_(0.03).to(getattr(torch, case.dtype))
 
-    calls = []
-    h, gradient = empty(case.batch, case.widths[0]), None
-    layers = []
+    h, layers, calls = empty(case.batch, case.widths[0]), [], []
     for n, m in case.layers:
-        weight, out = empty(m, n), empty(case.batch, m)
-        layers.append((weight, h, out))
-        calls.append((h, weight.t(), out))
-        h = out
+        weight = empty(m, n)
+        layers.append((weight, h))
+        calls.append((h, weight.t(), result_of(h, weight.t())))
+        h = calls[-1][2]
     gradient = empty(*h.shape)
-    for i, (weight, inputs, _) in reversed(list(enumerate(layers))):
-        calls.append((gradient.t(), inputs, empty(*weight.shape)))
+    for i, (weight, inputs) in reversed(list(enumerate(layers))):
+        calls.append((gradient.t(), inputs, result_of(gradient.t(), inputs)))
         if i:
-            below = empty(*inputs.shape)
-            calls.append((gradient, weight, below))
-            gradient = below
+            calls.append((gradient, weight, result_of(gradient, weight)))
+            gradient = calls[-1][2]
 
     def step() -> None:
         for a, b, out in calls:
             torch.mm(a, b, out=out)
 
     return step
+
+
+def result_of(a: Tensor, b: Tensor) -> Tensor:
+    """A buffer for a @ b, its rows or its columns in one piece, whichever is quicker to fill."""
+    rows, columns = a.new_empty(len(a), b.shape[1]), a.new_empty(b.shape[1], len(a)).t()
+    return min((rows, columns), key=lambda out: least_time(lambda: torch.mm(a, b, out=out)))
 
 
 def forward(case: Case, X: Rows, device: str) -> Step:
@@ -112,7 +116,7 @@ def convolutions(case: Case, device: str) -> Step:
     return step
 
 
-def _convolve(module: torch.nn.Module, x: torch.Tensor, gradient: torch.Tensor, first: bool) -> None:
+def _convolve(module: torch.nn.Module, x: Tensor, gradient: Tensor, first: bool) -> None:
     transposed = isinstance(module, torch.nn.ConvTranspose2d)
     settings = (module.stride, module.padding, module.dilation, transposed, module.output_padding, 1)
     torch.ops.aten.convolution(x, module.weight, None, *settings)
@@ -121,16 +125,22 @@ def _convolve(module: torch.nn.Module, x: torch.Tensor, gradient: torch.Tensor, 
 
 def quicker(step: Step) -> int:
     """The number of threads, all that were given or 1, with which the step is quicker."""
-    most = torch.get_num_threads()
     spent = {}
-    for threads in (most, 1):
+    for threads in (torch.get_num_threads(), 1):
         torch.set_num_threads(threads)
-        step()
-        times = []
-        for _ in range(4):
-            start = time.perf_counter()
-            for _ in range(5):
-                step()
-            times.append(time.perf_counter() - start)
-        spent[threads] = min(times)
+        spent[threads] = least_time(step)
     return min(spent, key=lambda threads: spent[threads])
+
+
+def least_time(call: Callable[[], object]) -> float:
+    """The least time of a few calls, after one that warms up."""
+    call()
+    times = []
+    for _ in range(4):
+        start = time.perf_counter()
+        for _ in range(5):
+            call()
+        if torch.cuda.is_available():
+            torch.cuda.synchronize()
+        times.append(time.perf_counter() - start)
+    return min(times)

@@ -275,12 +275,14 @@ def _narrow(value: Value) -> bool:
     if node is None or node.op not in MATRIX:
         return False
     m, k = node.args[-2].shape[-2:]
-    return value.shape[-1] <= 20 and m >= 3 * value.shape[-1] and m * k >= 1 << 12
+    ratio, least = (2, 1 << 9) if value.shape[:-2] else (3, 1 << 12)  # as measured, for many and for one
+    return value.shape[-1] <= 20 and m >= ratio * value.shape[-1] and m * k >= least
 
 
 def _slow(node: Node, strides: tuple[int, ...]) -> bool:
-    """Whether a narrow product would be written row by row."""
-    return _narrow(node.outs[0]) and strides == _dense(node.outs[0].shape)
+    """Whether a product so narrow that turning it afterwards pays would be written row by row."""
+    out = node.outs[0]
+    return _narrow(out) and out.shape[-1] <= 12 and strides == _dense(out.shape)
 
 
 def _copy(target: Tensor, source: Tensor) -> Call:
