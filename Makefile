@@ -5,13 +5,14 @@ BIN := $(VENV)/bin
 PIP := PIP_CONSTRAINT=constraints.txt PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/python -m pip install --quiet
 JOBS ?= 2
 PYTEST_ARGS ?=
+BENCH_ARGS ?=
 # Two processes of many threads each slow one another down; the nets of the tests are small.
 ONE_THREAD := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
 
-.PHONY: help demo test lint bench clean
+.PHONY: help demo test lint bench bench-gpu bench-anomaly clean
 
 help: ## what can be made
-	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:.*## /	/'
+	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /	/'
 
 demo: $(VENV)/demo ## train every kind on embedded data and write runs/demo/report.html
 	$(BIN)/isthmus demo
@@ -24,7 +25,14 @@ lint: $(VENV)/test ## ruff and mypy
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-bench: $(VENV)/bench ## compare with other libraries; needs the tables of ISTHMUS_DATA
+bench: $(VENV)/bench ## time training against other libraries; a quarter of an hour on a quiet machine
+	$(BIN)/python benchmarks/training.py $(BENCH_ARGS)
+
+# With the Python at hand: a GPU's torch is not the one that constraints.txt pins. Peers that it lacks are left out.
+bench-gpu: ## the same on a GPU
+	PYTHONPATH=src $(PYTHON) benchmarks/training.py --device cuda $(BENCH_ARGS)
+
+bench-anomaly: $(VENV)/bench ## compare detectors on the tables of ISTHMUS_DATA
 	$(ONE_THREAD) $(BIN)/python benchmarks/anomaly.py
 
 clean: ## remove the environment, the caches and built files; runs/ stays

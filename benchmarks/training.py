@@ -16,6 +16,7 @@ import json
 import os
 import sys
 import time
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -64,6 +65,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--cases", nargs="+", metavar="WORDS", help="only cases whose name holds one of these")
     parser.add_argument("--contenders", nargs="+", metavar="NAME", help="only these")
     parser.add_argument("--quick", action="store_true", help="one short round, to see that everything runs")
+    parser.add_argument("--date", default=str(datetime.datetime.now(tz=datetime.UTC).date()), help="of the note")
     parser.add_argument("--out", type=Path, help="written with .json, .md and .png")
     options = parser.parse_args()
     if options.quick:
@@ -78,15 +80,15 @@ def arguments() -> argparse.Namespace:
 
 
 def refuse_without_gpu() -> None:
-    import torch
+    if find_spec("torch") is not None:
+        import torch
 
-    if not torch.cuda.is_available():
-        sys.exit("benchmarks/training.py: --device cuda needs a GPU that torch can use, and there is none")
+        if torch.cuda.is_available():
+            return
+    sys.exit("benchmarks/training.py: --device cuda needs a GPU that torch can use, and there is none")
 
 
 def selected(options: argparse.Namespace) -> list[Case]:
-    from dataclasses import replace
-
     table = cases.CPU if options.device == "cpu" else cases.GPU
     found = [case for case in table if not options.cases or any(words in case.name for words in options.cases)]
     if options.contenders:
@@ -102,7 +104,7 @@ def reach(device: str) -> tuple[goals.Goal, ...]:
 
 def describe(options: argparse.Namespace) -> dict[str, Any]:
     return {
-        "date": str(datetime.datetime.now(tz=datetime.UTC).date()),
+        "date": options.date,
         "machine": machine.describe(options.device),
         "versions": machine.versions(),
         "settings": {
@@ -133,8 +135,11 @@ def save(run: dict[str, Any], options: argparse.Namespace) -> None:
 
 
 def headline(run: dict[str, Any]) -> str:
-    where = run["machine"]["gpu"] or f"{run['settings']['threads']} threads of {run['machine']['processor']}"
-    return f"Rows a second while training the same autoencoder\n{where.partition(' (')[0]}, {run['date']}"
+    """Two lines for a stranger."""
+    threads = run["settings"]["threads"]
+    processor = f"{run['machine']['processor'].partition(' (')[0]}, {threads} thread{'s' if threads > 1 else ''}"
+    where = run["machine"]["gpu"] or processor
+    return f"Rows a second in training, the same autoencoder in each panel: longer is faster\n{where}; {run['date']}"
 
 
 def rounded(value: Any) -> Any:

@@ -19,7 +19,7 @@ def describe(device: str) -> dict[str, Any]:
         "cores": os.cpu_count(),
         "memory_gib": memory(),
         "gpu": gpu() if device != "cpu" else None,
-        "system": f"{platform.system()} {platform.release()}",
+        "system": platform.system(),
         "load": round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None,
     }
 

@@ -56,12 +56,11 @@ def remarks(results: Results, goals: tuple[Goal, ...]) -> str:
 
 def method(run: Run) -> str:
     settings = run["settings"]
-    threads = "no limit on threads"
-    if settings["threads"]:
-        threads = f"{settings['threads']} thread(s), and the whole tree of processes is kept to as many processors"
+    count = settings["threads"]
+    threads = f"All have {count} thread{'s' if count > 1 else ''} and as many processors." if count else ""
     return f"""Each contender lives in a process of its own, our variants of one step in one; a parent asks them in
 turn, through pipes, for one measurement after another. A round asks each contender of a case once; the order rotates
-from round to round, and every second round runs backwards. All have {threads}.
+from round to round, and every second round runs backwards. {threads}
 
 One measurement trains for as many epochs as last about {settings["seconds"]} s, and for one more first: the first
 epoch, which compiles and warms up, is dropped. The clock is read at the ends of epochs, through each library's own

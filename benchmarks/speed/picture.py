@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 # Okabe and Ito's colours, told apart by the colour-blind and in grey.
 COLOURS = {"own": "#0072B2", "reference": "#BBBBBB", "peer": "#E69F00"}
-WORDS = {"own": "Isthmus", "reference": "plain loops, for reference", "peer": "other libraries"}
+WORDS = {"own": "Isthmus", "peer": "other libraries", "reference": "loops of one's own, for reference"}
 MOST = 6  # panels
 
 
@@ -26,10 +26,10 @@ def draw(results: Results, path: Path, headline: str) -> None:
     columns = min(2, len(chosen))
     lines = -(-len(chosen) // columns)
     canvas = Canvas(figsize=(6.2 * columns, 1.1 + 3.5 * lines), layout="constrained")
-    panels = canvas.subplots(lines, columns, squeeze=False).flat
-    for axes, (name, case) in zip(panels, chosen.items(), strict=False):
-        panel(axes, name, case)
-    for axes in list(panels)[len(chosen) :]:
+    panels = list(canvas.subplots(lines, columns, squeeze=False).flat)
+    for axes, case in zip(panels, chosen.values(), strict=False):
+        panel(axes, case)
+    for axes in panels[len(chosen) :]:
         axes.set_visible(False)
     canvas.suptitle(headline, fontsize=12)
     _legend(canvas)
@@ -43,7 +43,12 @@ def main_cases(results: Results) -> dict[str, Measured]:
     return {name: steps[name] for name in steps if name in ranked[:MOST]}
 
 
-def panel(axes: Axes, name: str, case: Measured) -> None:
+def title(case: Measured) -> str:
+    widths = case["widths"]
+    return f"{'-'.join(map(str, widths + widths[-2::-1]))}, {case['batch']:,} rows a batch"
+
+
+def panel(axes: Axes, case: Measured) -> None:
     figures = {entrant: per_second(case, entrant) for entrant in case["seconds"]}
     floor = figures.pop("floor").middle
     order = sorted(figures, key=lambda entrant: figures[entrant].middle)
@@ -51,7 +56,9 @@ def panel(axes: Axes, name: str, case: Measured) -> None:
         figure, contender = figures[entrant], CONTENDERS[entrant]
         off = [[figure.middle - figure.low], [figure.high - figure.middle]]
         strong = entrant == "isthmus"
-        axes.barh(height, figure.middle, color=COLOURS[contender.kind], xerr=off, ecolor="#333333", capsize=2.5)
+        faint = 0.45 if contender.kind == "own" and not strong else 1.0
+        axes.barh(height, figure.middle, color=COLOURS[contender.kind], alpha=faint)
+        axes.errorbar(figure.middle, height, xerr=off, color="#333333", capsize=2.5, linewidth=1.2)
         axes.text(
             figure.high + 0.012 * floor,
             height,
@@ -65,7 +72,7 @@ def panel(axes: Axes, name: str, case: Measured) -> None:
     for tick, entrant in zip(axes.get_yticklabels(), order, strict=True):
         tick.set_fontweight("bold" if entrant == "isthmus" else "normal")
     axes.set_xlim(0, 1.14 * max(floor, *(figure.high for figure in figures.values())))
-    axes.set_title(name, fontsize=10.5, loc="left")
+    axes.set_title(title(case), fontsize=10.5, loc="left")
     axes.xaxis.set_major_formatter(lambda value, _: _short(value))
     axes.tick_params(axis="x", labelsize=8.5)
     axes.spines[["top", "right"]].set_visible(False)
@@ -82,6 +89,6 @@ def _legend(canvas: object) -> None:
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
 
-    handles = [Patch(color=COLOURS[kind], label=WORDS[kind]) for kind in COLOURS]
+    handles = [Patch(color=COLOURS[kind], label=WORDS[kind]) for kind in WORDS]
     dashed = Line2D([], [], color="black", linestyle="--", linewidth=1, label="the matrix products alone")
     canvas.legend(handles=[*handles, dashed], loc="outside lower center", ncols=4, frameon=False, fontsize=9.5)

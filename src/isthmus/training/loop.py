@@ -17,7 +17,7 @@ from isthmus.training.ledger import means
 from isthmus.training.pools import Pool
 from isthmus.training.randomness import own_randomness
 from isthmus.training.rows import Rows
-from isthmus.training.stacked import Stacked
+from isthmus.training.stacked import Stacked, Unstackable
 from isthmus.training.state import Settings, State
 from isthmus.training.steps import Steps
 
@@ -64,6 +64,11 @@ def train_together(members: Sequence[Member], data: Shared) -> None:
         pool = (Stacked if len(crew) > 1 else Pool)([member.state for member in crew], crew[0].settings.half)
         try:
             run(pool, crew, data.of(places))
+        except Unstackable:
+            pool.release()
+            for member in crew:
+                member.state.rewind()
+            raise
         finally:
             pool.release()
         places = [i for i in places if members[i].active]

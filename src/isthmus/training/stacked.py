@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, cast
@@ -67,8 +68,12 @@ class Stacked(Pool):
         if key not in self._draws:
             self._draws[key] = self._found(batch)
         noise = [torch.stack([draw(*args, **kw, generator=g) for g in rngs]) for draw, args, kw in self._draws[key]]
-        with self.precision():
-            return torch.vmap(self._one)(self._tensors, self._numbers, given, noise)
+        try:
+            with self.precision(), warnings.catch_warnings():
+                warnings.filterwarnings("ignore", message="There is a performance drop")  # and no loss
+                return torch.vmap(self._one)(self._tensors, self._numbers, given, noise)
+        except RuntimeError as fault:
+            raise Unstackable(str(fault).partition("\n")[0]) from fault
 
     def _one(
         self, tensors: dict[str, Tensor], numbers: dict[str, Tensor], given: dict[str, Tensor], noise: list[Tensor]

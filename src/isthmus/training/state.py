@@ -104,6 +104,12 @@ class State:
         good, latest, best = (Snapshot(module) for _ in range(3))
         return cls(module, Moments.of(module), good, latest, best, settings.max_epochs)
 
+    def rewind(self) -> None:
+        """Before the first epoch's end: as fresh as `begin` left it."""
+        self.good.restore()
+        for moment in (self.moments.step, *self.moments.first, *self.moments.second):
+            moment.zero_()
+
     def keep(self) -> None:
         """After a finite epoch: the weights it began with are good, those it ended with are yet to be tried."""
         self.good, self.latest = self.latest, self.good
