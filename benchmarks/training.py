@@ -45,7 +45,7 @@ def main() -> None:
             run["cases"][case.name] = measured = one(crew, case, options)
             say(tables.of_case(measured) + "\n")
     run["settings"]["took"] = round(time.perf_counter() - begun)
-    say(tables.of_goals(run["cases"], reach(options.device)))
+    say(tables.of_goals(run["cases"], tuple(goal for goal in reach(options.device) if goal.case in run["cases"])))
     if options.out is not None:
         save(run, options)
 

@@ -74,8 +74,8 @@ def _steps(title: str, widths: tuple[int, ...], activation: str, batches: tuple[
 
 def _contraction(batch: int) -> list[Case]:
     rows = 6144
-    exact = ("plain", "exact", "jacrev")
-    probed = ("plain", "exact", "one-probe", "jacrev")
+    exact = ("floor", "plain", "exact", "jacrev")
+    probed = ("floor", "plain", "exact", "one-probe", "jacrev")
     encoders = (
         ((784, 32), "sigmoid", exact),
         ((784, 256, 32), "tanh", probed),
@@ -87,11 +87,18 @@ def _contraction(batch: int) -> list[Case]:
     ]
 
 
-def _populations(sizes: tuple[int, ...]) -> list[Case]:
-    entrants = ("population", "one-by-one", "dataloader")
-    return [
-        Case(f"population of {n}, 20-64-8", "population", entrants, (20, 64, 8), rows=4096, members=n) for n in sizes
-    ]
+def _population(members: int, title: str, widths: tuple[int, ...], batch: int, activation: str = "relu") -> Case:
+    entrants = ("floor", "population", "one-by-one", "dataloader")
+    name = f"population of {members}, {title}, batch {batch}"
+    rows = 4096 if batch > 100 else 2048
+    return Case(name, "population", entrants, widths, activation, batch, rows, members)
+
+
+POPULATIONS = (
+    *(_population(members, "20-64-8", (20, 64, 8), 128) for members in (16, 64, 256)),
+    _population(64, "20-64-8", (20, 64, 8), 16),
+    _population(64, "8-3-8", (8, 3), 8, "sigmoid"),
+)
 
 
 CPU: tuple[Case, ...] = (
@@ -108,13 +115,13 @@ CPU: tuple[Case, ...] = (
         batch=128,
         rows=4096,
     ),
-    *_populations((16, 64, 256)),
+    *POPULATIONS,
     *_contraction(1024),
     *_contraction(128),
     Case(
         "penalties 784-512-256-32, batch 1024",
         "penalty",
-        ("plain", "KL", "L1", "TopK", "Gaussian"),
+        ("floor", "plain", "KL", "L1", "TopK", "Gaussian"),
         (784, 512, 256, 32),
         batch=1024,
         rows=8192,
@@ -132,7 +139,7 @@ GPU: tuple[Case, ...] = (
     Case("784-64, batch 1024", "step", _ON_GPU, (784, 64), "sigmoid", 1024, 61440),
     Case("784-512-256-32, batch 128", "step", _ON_GPU, (784, 512, 256, 32), "relu", 128, 20480),
     Case("8-3-8, batch 8", "step", _ON_GPU, (8, 3), "sigmoid", 8, 2048),
-    *_populations((16, 64, 256)),
+    *POPULATIONS,
     Case(
         "4096-4096-4096, batch 8192, bfloat16",
         "step",
@@ -140,7 +147,7 @@ GPU: tuple[Case, ...] = (
         _WIDE,
         "relu",
         8192,
-        32768,
+        65536,
         dtype="bfloat16",
     ),
 )

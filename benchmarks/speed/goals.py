@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from speed import cases
 from speed.figures import Figure, Results, ratio
 
 
@@ -56,12 +57,13 @@ def _contraction(batch: int) -> list[Goal]:
     ]
 
 
-def _population(bound: float, slow: float | None) -> list[Goal]:
-    case = "population of 64, 20-64-8"
-    goals = [Goal(f"{case}: against one by one", bound, False, case, "one-by-one", "population")]
-    if slow is not None:
-        goals.append(Goal(f"{case}: against a plain loop", slow, False, case, "dataloader", "population"))
-    return goals
+def _populations(bound: float, slow: float | None) -> list[Goal]:
+    names = [case.name for case in cases.POPULATIONS if case.members == 64]
+    ours = [Goal(f"{name}: against one by one", bound, False, name, "one-by-one", "population") for name in names]
+    if slow is None:
+        return ours
+    plain = [Goal(f"{name}: against a plain loop", slow, False, name, "dataloader", "population") for name in names]
+    return ours + plain
 
 
 _PENALTIES = "penalties 784-512-256-32, batch 1024"
@@ -72,7 +74,7 @@ CPU: tuple[Goal, ...] = (
     *_faster("20-64-8, batch 1024", ("pythae", 4), ("pyod", 4), ("skorch", 4)),
     *_faster("784-64, batch 128", ("pythae", 4), ("skorch", 4), ("pyod", 2.5), ("keras-jax", 1.2)),
     *_faster("784-64, batch 1024", ("pythae", 4), ("skorch", 4), ("pyod", 2.5), ("keras-jax", 1.2)),
-    *_population(8, 15),
+    *_populations(8, 15),
     *_contraction(1024),
     *_contraction(128),
     *(
@@ -95,6 +97,6 @@ _SMALL = ("20-64-8, batch 128", "784-64, batch 128", "8-3-8, batch 8")
 GPU: tuple[Goal, ...] = (
     *(Goal(f"{case}: graph against our eager step", 4, False, case, "isthmus-eager", "isthmus") for case in _SMALL),
     *(Goal(f"{case}: faster than pythae", 10, False, case, "pythae", "isthmus") for case in _SMALL),
-    *_population(30, None),
+    *_populations(30, None),
     Goal(f"{_WIDE}: share of the measured matrix-product rate", 0.7, False, _WIDE, "floor", "isthmus"),
 )

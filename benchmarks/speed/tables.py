@@ -43,7 +43,7 @@ def of_case(case: Measured) -> str:
         cells = [column(case, name) for column in columns.values()]
         label = label_of(name)
         lines.append(f"| {f'**{label}**' if is_own(name) else label} | " + " | ".join(cells) + " |")
-    how = "; ".join(f"{label_of(name)} {words}" for name, words in case["how"].items())
+    how = "; ".join(f"{label_of(name)} ({words})" for name, words in case["how"].items())
     absent = "; ".join(f"{label_of(name)} ({reason})" for name, reason in case["absent"].items())
     return "\n".join(lines) + (f"\n\nSteps: {how}." if how else "") + (f"\n\nAbsent: {absent}." if absent else "")
 
@@ -96,17 +96,19 @@ def _seconds(case: Measured, name: str) -> str:
     return spread(Figure.of(case["seconds"][name]), "")
 
 
-_TRAINING: dict[str, Cell] = {"samples a second": _samples, "µs a step": _microseconds}
+_FLOOR: dict[str, Cell] = {"time against the floor": _against("floor")}
+_TRAINING: dict[str, Cell] = {"samples a second": _samples, "µs a step": _microseconds} | _FLOOR
 COLUMNS: dict[str, dict[str, Cell]] = {
-    "step": _TRAINING | {"time against the floor": _against("floor"), "against Isthmus": _against("isthmus")},
+    "step": _TRAINING | {"against Isthmus": _against("isthmus")},
     "population": {
         "samples a second, all members": _samples,
         "µs a step of all": _microseconds,
-        "time against the population": _against("population"),
+        **_FLOOR,
+        "against the population": _against("population"),
     },
-    "contraction": _TRAINING | {"time against the plain step": _against("plain")},
-    "penalty": _TRAINING | {"time against the plain step": _against("plain")},
-    "transform": {"rows a second": _samples, "seconds": _seconds, "time against the floor": _against("floor")},
+    "contraction": _TRAINING | {"against the plain step": _against("plain")},
+    "penalty": _TRAINING | {"against the plain step": _against("plain")},
+    "transform": {"rows a second": _samples, "seconds": _seconds, **_FLOOR},
     "start": {"seconds": _seconds, "against torch and scikit-learn": _against("import torch, sklearn.base")},
 }
 

@@ -61,7 +61,8 @@ CONTENDERS: dict[str, Contender] = {
         "floor",
         how="the matrix products of a step and nothing else: one a dense layer forward, two backward, without the "
         "first layer's input gradient, `out=` into buffers made once; with 1 thread where that is quicker. For the "
-        "convolutional net the bare convolutions instead",
+        "convolutional net the bare convolutions instead, for a population batched products, for penalties the plain "
+        "net's products",
         kind="floor",
     ),
     "by-hand": Contender(

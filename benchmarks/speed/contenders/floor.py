@@ -40,35 +40,42 @@ def prepare(case: Case, X: Rows, device: str) -> Epochs:
 
 
 def products(case: Case, device: str) -> Step:
-    """Forward, and backward from a gradient of the output, each layer's three products into buffers."""
+    """Forward, and backward from a gradient of the output, each layer's three products into buffers.
 
-    def empty(*size: int) -> Tensor:
-        return torch.randn(*size, device=device).mul_(0.03).to(getattr(torch, case.dtype))
+    Of a population the products of all members at once, (P, N, M).
+    """
+    multiply, lead = (torch.bmm, (case.members,)) if case.members > 1 else (torch.mm, ())
 
-    h, layers, calls = empty(case.batch, case.widths[0]), [], []
+    def filled(*size: int) -> Tensor:
+        return torch.randn(*lead, *size, device=device).mul_(0.03).to(getattr(torch, case.dtype))
+
+    calls: list[tuple[Tensor, Tensor, Tensor]] = []
+
+    def product(a: Tensor, b: Tensor) -> Tensor:
+        calls.append((a, b, result_of(multiply, a, b)))
+        return calls[-1][2]
+
+    h, layers = filled(case.batch, case.widths[0]), []
     for n, m in case.layers:
-        weight = empty(m, n)
-        layers.append((weight, h))
-        calls.append((h, weight.t(), result_of(h, weight.t())))
-        h = calls[-1][2]
-    gradient = empty(*h.shape)
+        layers.append((filled(m, n), h))
+        h = product(h, layers[-1][0].mT)
+    gradient = filled(*h.shape[-2:])
     for i, (weight, inputs) in reversed(list(enumerate(layers))):
-        calls.append((gradient.t(), inputs, result_of(gradient.t(), inputs)))
-        if i:
-            calls.append((gradient, weight, result_of(gradient, weight)))
-            gradient = calls[-1][2]
+        product(gradient.mT, inputs)
+        gradient = product(gradient, weight) if i else gradient
 
     def step() -> None:
         for a, b, out in calls:
-            torch.mm(a, b, out=out)
+            multiply(a, b, out=out)
 
     return step
 
 
-def result_of(a: Tensor, b: Tensor) -> Tensor:
-    """A buffer for a @ b, its rows or its columns in one piece, whichever is quicker to fill."""
-    rows, columns = a.new_empty(len(a), b.shape[1]), a.new_empty(b.shape[1], len(a)).t()
-    return min((rows, columns), key=lambda out: least_time(lambda: torch.mm(a, b, out=out)))
+def result_of(multiply: Callable[..., Tensor], a: Tensor, b: Tensor) -> Tensor:
+    """A buffer for the product, its rows or its columns in one piece, whichever is quicker to fill."""
+    *lead, n, _ = a.shape
+    rows, columns = a.new_empty(*lead, n, b.shape[-1]), a.new_empty(*lead, b.shape[-1], n).mT
+    return min((rows, columns), key=lambda out: least_time(lambda: multiply(a, b, out=out)))
 
 
 def forward(case: Case, X: Rows, device: str) -> Step:

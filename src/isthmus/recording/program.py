@@ -272,7 +272,7 @@ def _in_order(root: Value, answer: Value, strides: tuple[int, ...]) -> bool:
 def _narrow(value: Value) -> bool:
     """Whether a product is so narrow that it is quicker column by column."""
     node = value.node
-    if node is None or node.op not in MATRIX:
+    if node is None or node.op not in MATRIX or value.device.type != "cpu":
         return False
     m, k = node.args[-2].shape[-2:]
     ratio, least = (2, 1 << 9) if value.shape[:-2] else (3, 1 << 12)  # as measured, for many and for one
