@@ -271,6 +271,12 @@ def test_batches_are_bounded_by_the_widest_layer(layers, columns, hint):
         assert size * width <= inference.NUMBERS["cpu"] < (size + 1) * width
 
 
+def test_a_network_without_matrices_is_as_wide_as_its_rows():
+    bare = batch_rows(parameters((7,)), 20)
+    assert bare == batch_rows(parameters((20, 20)), 20) == batch_rows(parameters(()), 20)
+    assert np.array_equal(batched(nn.Identity(), lambda x: x, rows(dtype=np.float32)), rows(dtype=np.float32))
+
+
 def test_filters_widen_rows():
     """3 to 64 channels at the same resolution; a step that narrows counts as the one that widens it back."""
     columns = 3 * 32 * 32

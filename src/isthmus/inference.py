@@ -86,7 +86,7 @@ def batch_rows(parameters: Sequence[Tensor], columns: int, width_hint: int = 1) 
     """
     matrices = [max(p.shape) for p in parameters if p.ndim == 2]
     filters = [columns * max(p.shape[:2]) // max(1, min(p.shape[:2])) for p in parameters if p.ndim > 2]
-    width = width_hint * max(columns, *matrices, *filters)
+    width = width_hint * max([columns, *matrices, *filters])
     numbers = NUMBERS.get(parameters[0].device.type, NUMBERS["cpu"])
     return max(1, numbers // width, min(LEAST_ROWS, LEAST_NUMBERS // width))
 
