@@ -9,7 +9,7 @@ BENCH_ARGS ?=
 # Two processes of many threads each slow one another down; the nets of the tests are small.
 ONE_THREAD := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
 
-.PHONY: help demo test lint bench bench-gpu bench-anomaly clean
+.PHONY: help demo test test-gpu lint bench bench-gpu bench-anomaly clean
 
 help: ## what can be made
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /	/'
@@ -19,6 +19,9 @@ demo: $(VENV)/demo ## train every kind on embedded data and write runs/demo/repo
 
 test: $(VENV)/test ## run the tests
 	$(ONE_THREAD) $(BIN)/python -m pytest -n $(JOBS) $(PYTEST_ARGS)
+
+test-gpu: ## the tests that need a GPU, with the Python that is there
+	PYTHONPATH=src:tests $(PYTHON) -m pytest -q -p no:cacheprovider tests_gpu
 
 lint: $(VENV)/test ## ruff and mypy
 	$(BIN)/ruff check .

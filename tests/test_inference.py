@@ -338,16 +338,3 @@ def test_columns_far_from_0_are_scaled_in_float64():
     with torch.no_grad():
         expected = ae.module_.encode(torch.tensor(exact.astype(np.float32))).numpy()
     assert np.array_equal(ae.transform(X), expected)
-
-
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_on_a_gpu_as_on_the_cpu(dtype, monkeypatch):
-    monkeypatch.setattr(inference, "NUMBERS", {"cpu": 7 * 8, "cuda": 50 * 8})
-    monkeypatch.setattr(inference, "LEAST_ROWS", 1)
-    X = rows(121, dtype=dtype)
-    ae = quick(device="cuda").fit(X)
-    on_gpu = {method: getattr(ae, method)(X) for method in METHODS}
-    ae.module_.cpu()
-    for method, found in on_gpu.items():
-        np.testing.assert_allclose(found, getattr(ae, method)(X), **TOLERANCE[dtype], err_msg=method)
