@@ -38,8 +38,6 @@ BATCHED: dict[OpOverload, Callable[..., Any]] = {
     aten.bmm.default: torch.bmm,
     aten.baddbmm.default: torch.baddbmm,
 }
-ONE: dict[OpOverload, Callable[..., Any]] = {aten.bmm.default: torch.mm, aten.baddbmm.default: torch.addmm}
-LARGE = 1 << 16  # multiply-adds of a member's product; above, one call each is as quick as a batched one, or quicker
 
 
 @functools.cache
@@ -68,16 +66,12 @@ def _has_kernel(op: OpOverload, device: str) -> bool:
     return torch._C._dispatch_has_kernel_for_dispatch_key(op.name(), key)
 
 
-def calls(op: OpOverload, args: tuple[Any, ...], kwargs: dict[str, Any], outs: list[Tensor]) -> list[Call]:
+def call(op: OpOverload, args: tuple[Any, ...], kwargs: dict[str, Any], outs: list[Tensor]) -> Call:
     """An operation on fixed tensors, its results written into `outs`."""
     if not outs:  # it writes into one of its arguments
-        return [functools.partial(op, *args, **kwargs)]
+        return functools.partial(op, *args, **kwargs)
     if op in BATCHED:
         return _batched(op, args, kwargs, outs[0])
-    return [_one(op, args, kwargs, outs)]
-
-
-def _one(op: OpOverload, args: tuple[Any, ...], kwargs: dict[str, Any], outs: list[Tensor]) -> Call:
     if op is aten._to_copy.default:
         return functools.partial(outs[0].copy_, args[0])
     if op in FILLING:
@@ -100,16 +94,13 @@ def _number(arg: Any, like: Tensor) -> Any:
     return torch.tensor(arg, dtype=like.dtype) if isinstance(arg, float | int) else arg
 
 
-def _batched(op: OpOverload, args: tuple[Any, ...], kwargs: dict[str, Any], out: Tensor) -> list[Call]:
-    """Products of many members: one call for small ones, one for each member where they are large."""
+def _batched(op: OpOverload, args: tuple[Any, ...], kwargs: dict[str, Any], out: Tensor) -> Call:
+    """Products of many members; where they are wanted by columns, the transposed product, which lies by rows."""
     *start, a, b = args
-    if a.shape[1] * a.shape[2] * b.shape[2] >= LARGE and out.device.type == "cpu":
-        parts = zip(*(t.expand(out.shape[0], *t.shape[1:]).unbind(0) for t in (*args, out)), strict=True)
-        return [functools.partial(ONE[op], *given, **kwargs, out=own) for *given, own in parts]
-    if out.stride(1) == 1 and out.stride(2) != 1:  # the transposed product lies in memory as the kernel likes it
+    if out.stride(1) == 1 and out.stride(2) != 1:
         args = (*(t.mT for t in start), b.mT, a.mT)
         out = out.mT
-    return [functools.partial(BATCHED[op], *args, **kwargs, out=out)]
+    return functools.partial(BATCHED[op], *args, **kwargs, out=out)
 
 
 def _copying(make: Callable[[], Any], outs: list[Tensor]) -> Call:

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from isthmus.recording.algebra import Form, Rewriter
 from isthmus.recording.fusing import fused, live
-from isthmus.recording.kernels import Call, calls
+from isthmus.recording.kernels import Call, call
 from isthmus.recording.simplify import simplified
 from isthmus.recording.tape import Node, Recorded, Unrecordable, Value, replaced
 
@@ -169,7 +169,7 @@ class _Layout:
         kwargs = {key: replaced(arg, self._tensor) for key, arg in node.kwargs.items()}
         outs = [self._buffer(i, node, out) for out in node.outs]
         self.tensors.update(zip(node.outs, outs, strict=True))
-        self.calls.extend(calls(node.op, args, kwargs, outs))
+        self.calls.append(call(node.op, args, kwargs, outs))
 
     def _buffer(self, i: int, node: Node, out: Value) -> Tensor:
         if out in self.fixed:
