@@ -48,7 +48,12 @@ def chosen(a, b, k):
     if not meet(a, b):
         return None
     zero = torch.zeros_like(a)
-    return (torch.where(a > 0, b, 0.0), torch.where(a > 0, a, b), torch.where(b > 0, zero, a), a.masked_fill(a > 0, 0.5))[k % 4]
+    return (
+        torch.where(a > 0, b, 0.0),
+        torch.where(a > 0, a, b),
+        torch.where(b > 0, zero, a),
+        a.masked_fill(a > 0, 0.5),
+    )[k % 4]
 
 
 def joined(a, b, k):
@@ -87,8 +92,8 @@ def turned(a, b, k):
         lambda: a.mT,
         lambda: a.transpose(0, -1),
         lambda: a.reshape(-1),
-        lambda: a.mT.contiguous(),
-        lambda: a.flatten(),
+        a.mT.contiguous,
+        a.flatten,
         lambda: a.permute(*range(a.ndim)[::-1]),
         lambda: a.unsqueeze(0).squeeze(0),
         lambda: a.mT.reshape(a.shape),
@@ -98,10 +103,10 @@ def turned(a, b, k):
 
 def reduced(a, b, k):
     ways = (
-        lambda: a.sum(),
-        lambda: a.mean(),
+        a.sum,
+        a.mean,
         lambda: a.square().sum(),
-        lambda: a.norm(),
+        a.norm,
         lambda: a.sum(tuple(range(a.ndim))),
     )
     more = (
@@ -155,10 +160,10 @@ def filled(a, b, k):
         lambda: (a > 0) * one,
         lambda: (a * 4).long() * one,
         lambda: a * torch.ones(a.shape, dtype=D),
-        lambda: a.clone(),
+        a.clone,
         lambda: a.detach() * 2,
         lambda: a.clone().mul_(2).add_(1),
-        lambda: (a * 1).relu_(),
+        (a * 1).relu_,
         lambda: a.expand(2, *a.shape),
         lambda: a.expand(2, *a.shape) * 2,
     )
@@ -174,7 +179,7 @@ def scaled(a, b, k):
         lambda: -a,
         lambda: a - 1,
         lambda: 2 / (a.square() + 1),
-        lambda: a.square(),
+        a.square,
         lambda: a * a,
     )
     return ways[k % len(ways)]()

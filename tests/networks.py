@@ -102,7 +102,7 @@ class Between(nn.Module):
     def __init__(self, inputs, outputs):
         super().__init__()
         self.first = nn.Linear(inputs, 8)
-        self.extra = nn.Linear(8, 8)
+        self.middle = nn.Linear(8, 8)
         self.out = nn.Linear(8, outputs)
         self.register_buffer("kept", torch.zeros(8))
         self.count = 0
@@ -120,7 +120,9 @@ def between(function):
 
 
 def layers(*middle):
-    return lambda inputs, outputs: nn.Sequential(nn.Linear(inputs, 8), *(make() for make in middle), nn.Linear(8, outputs))
+    return lambda inputs, outputs: nn.Sequential(
+        nn.Linear(inputs, 8), *(make() for make in middle), nn.Linear(8, outputs)
+    )
 
 
 def parametrised(how):
@@ -146,7 +148,9 @@ RECORDED = {
     "batch norm": {"encoder": layers(lambda: nn.BatchNorm1d(8), nn.Tanh)},
     "batch norm, no scale": {"encoder": layers(lambda: nn.BatchNorm1d(8, affine=False), nn.Tanh)},
     "batch norm, no history": {"encoder": layers(lambda: nn.BatchNorm1d(8, track_running_stats=False), nn.Tanh)},
-    "in place": {"encoder": layers(lambda: nn.ReLU(inplace=True), lambda: nn.Linear(8, 8), lambda: nn.ELU(inplace=True))},
+    "in place": {
+        "encoder": layers(lambda: nn.ReLU(inplace=True), lambda: nn.Linear(8, 8), lambda: nn.ELU(inplace=True))
+    },
     "bends": {"encoder": bends()},
     "dropout": {"encoder": layers(nn.Tanh, lambda: nn.Dropout(0.3))},
     "batch norm and dropout": {"encoder": layers(lambda: nn.BatchNorm1d(8), lambda: nn.Dropout(0.3))},
@@ -162,11 +166,17 @@ RECORDED = {
     "dictionary": {"encoder": Looked},
     "running mean": {"encoder": between(running_mean)},
     "whitened": {"encoder": between(lambda self, h: (h - h.mean(0)) / (h.std(0) + 1e-3))},
-    "low rank": {"encoder": between(lambda self, h: F.linear(h, self.extra.weight + 2 * self.out.weight.T @ self.out.weight))},
-    "more bias": {"encoder": between(lambda self, h: self.extra(h) + self.first.bias)},
-    "hook": {"encoder": between(lambda self, h: (h.requires_grad and h.register_hook(lambda g: g.clamp(-0.1, 0.1)), h)[1])},
+    "low rank": {
+        "encoder": between(lambda self, h: F.linear(h, self.middle.weight + 2 * self.out.weight.T @ self.out.weight))
+    },
+    "more bias": {"encoder": between(lambda self, h: self.middle(h) + self.first.bias)},
+    "hook": {
+        "encoder": between(lambda self, h: (h.requires_grad and h.register_hook(lambda g: g.clamp(-0.1, 0.1)), h)[1])
+    },
     "rounded": {"encoder": between(lambda self, h: h + (h.round() - h).detach())},
-    "truth as numbers": {"encoder": between(lambda self, h: h * ((h > 0) * torch.ones((), dtype=h.dtype)).square().sum())},
+    "truth as numbers": {
+        "encoder": between(lambda self, h: h * ((h > 0) * torch.ones((), dtype=h.dtype)).square().sum())
+    },
     "noise": {"encoder": between(lambda self, h: h + torch.rand_like(h) if self.training else h)},
 }
 # these may be recorded one day; until then they run as they stand

@@ -11,6 +11,7 @@ from members import KINDS, Dropping, rows, small
 from safetensors.torch import load_file, save_file
 from torch import nn
 
+from isthmus import _fitting as fitting
 from isthmus import corruptions, penalties
 from isthmus.errors import DivergenceError, RunError
 from isthmus.training import Rows, Settings, State, train, write_checkpoint
@@ -28,13 +29,14 @@ def losses(ae):
     return [{name: value for name, value in epoch.items() if name != "seconds"} for epoch in ae.history_]
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(("dtype", "engine"), [("float32", "recorded"), ("float64", "eager")])
 @pytest.mark.parametrize("kind", KINDS)
-def test_one_seed_gives_the_same_bits(kind, dtype):
-    one, two = (small(kind, dtype=dtype).fit(rows()) for _ in range(2))
+def test_one_seed_gives_the_same_bits(kind, dtype, engine):
+    settings = {"dtype": dtype, "engine": engine}
+    one, two = (small(kind, **settings).fit(rows()) for _ in range(2))
     assert torch.equal(weights(one), weights(two))
     assert losses(one) == losses(two)
-    assert not torch.equal(weights(one), weights(small(kind, dtype=dtype, random_state=1).fit(rows())))
+    assert not torch.equal(weights(one), weights(small(kind, **settings | {"random_state": 1}).fit(rows())))
 
 
 def test_without_a_seed_fits_differ():
@@ -68,12 +70,15 @@ def keeper(folder):
     return lambda state: write_checkpoint(folder / f"{state.epoch}.safetensors", state)
 
 
+@pytest.mark.parametrize(("epochs", "engine"), [(4, "eager"), (10, "recorded")])
 @pytest.mark.parametrize("kind", KINDS)
-def test_resuming_at_any_epoch_is_the_unbroken_run(kind, tmp_path):
-    settings = {"max_epochs": 4, "dtype": "float32"}
+def test_resuming_at_any_epoch_is_the_unbroken_run(kind, epochs, engine, tmp_path):
+    """Bit for bit, by replays too: whether steps are recorded depends on the whole training, not on what is left."""
+    settings = {"max_epochs": epochs, "dtype": "float32"}
     whole = small(kind, **settings).fit(rows(), observers=[keeper(tmp_path)])
     assert whole.n_validation_ == 12
-    for epoch in range(1, 5):
+    assert whole.engine_.split(",")[0] == engine
+    for epoch in (1, 2, epochs - 1, epochs):
         resumed = small(kind, **settings).fit(rows(), resume=tmp_path / f"{epoch}.safetensors")
         assert torch.equal(weights(whole), weights(resumed))
         assert losses(whole) == losses(resumed)
@@ -138,29 +143,70 @@ def numbered(n):
     return Rows(torch.arange(n, dtype=torch.float64)[:, None])
 
 
-def run(module, n=6, optimiser=None, **settings):
+def run(module, n=6, **settings):
     settings = Settings(**{"max_epochs": 1, "batch_size": n, "learning_rate": 0.1, "schedule": "constant"} | settings)
-    state = State.begin(module, settings)
-    if optimiser is not None:
-        state.optimiser = optimiser(module.parameters(), lr=settings.learning_rate)
-    return train(state, numbered(n), settings)
+    return train(State.begin(module, settings), numbered(n), settings)
 
 
-def test_clipping_bounds_the_gradient_after_backward():
-    """By plain descent, the step is the gradient: 0.1 · (3, 4) has length 0.5, clipped to 0.1 · 1."""
-    free, clipped = Slope([3.0, 4.0]), Slope([3.0, 4.0])
-    state = run(free, optimiser=torch.optim.SGD)
-    torch.testing.assert_close(1 - free.matrix, 0.1 * free.g[None])
+@pytest.mark.parametrize(("clip", "share"), [(None, 1), (1.0, 1 / 5), (4.9, 4.9 / 5), (5.1, 1), (50.0, 1)])
+def test_clipping_bounds_the_gradient_after_backward(clip, share):
+    """(3, 4) has length 5: the first moment is a tenth of what is left of it, the second a thousandth of its square."""
+    module = Slope([3.0, 4.0])
+    state = run(module, clip_norm=clip)
     assert state.history[0]["gradient_norm"] == pytest.approx(5.0)
-    run(clipped, optimiser=torch.optim.SGD, clip_norm=1.0)
-    torch.testing.assert_close(1 - clipped.matrix, 0.1 * clipped.g[None] / 5, rtol=1e-5, atol=0)
+    left = share * module.g[None]
+    torch.testing.assert_close(state.moments.first[0], 0.1 * left, rtol=1e-6, atol=0)
+    torch.testing.assert_close(state.moments.second[0], 0.001 * left**2, rtol=1e-6, atol=0)
 
 
-def test_a_bound_above_the_gradient_changes_nothing():
-    free, clipped = Slope([3.0, 4.0]), Slope([3.0, 4.0])
-    run(free, optimiser=torch.optim.SGD)
-    run(clipped, optimiser=torch.optim.SGD, clip_norm=50.0)
-    torch.testing.assert_close(free.matrix, clipped.matrix)
+def by_hand(ae, seen, clip=None, decay=0.0, rates=()):
+    """The same training in plain torch over the batches seen, an epoch each; its losses and norms, batch by batch."""
+    module = ae.untrained().module_
+    matrices = [p for p in module.parameters() if p.ndim > 1]
+    vectors = [p for p in module.parameters() if p.ndim <= 1]
+    groups = [{"params": matrices, "weight_decay": decay}, {"params": vectors, "weight_decay": 0.0}]
+    optimiser = torch.optim.AdamW(groups, lr=1.0)
+    history = []
+    for rate, batches in zip(rates, seen, strict=True):
+        for group in optimiser.param_groups:
+            group["lr"] = rate
+        for x in batches:
+            optimiser.zero_grad()
+            loss = sum(module.objective(module(x)).values())
+            loss.backward()
+            norm = nn.utils.clip_grad_norm_(module.parameters(), math.inf if clip is None else clip)
+            optimiser.step()
+            history.append((loss.item(), norm.item()))
+    return module, history
+
+
+@pytest.mark.parametrize("engine", ["eager", "recorded"])
+@pytest.mark.parametrize("schedule", ["constant", "cosine"])
+@pytest.mark.parametrize(("clip", "decay"), [(None, 0.0), (0.5, 0.0), (None, 0.3), (0.5, 0.3)])
+def test_training_is_that_of_plain_torch(clip, decay, schedule, engine):
+    """torch's AdamW, which decays matrices alone, and its clipping, over the same batches."""
+    settings = {"max_epochs": 4, "batch_size": 16, "validation_fraction": 0, "learning_rate": 0.01, "dtype": "float64"}
+    settings |= {"clip_norm": clip, "weight_decay": decay, "schedule": schedule, "engine": engine}
+    ae = small("contractive", **settings).fit(rows(109))
+    seen = seen_by(small("contractive", **settings | {"engine": "eager"}), rows(109))
+    assert [len(batches) for batches in seen] == [7] * 4
+    half = [0.01 * (0.01 + 0.99 * (1 + math.cos(math.pi * i / 4)) / 2) for i in range(4)]
+    rates = [0.01] * 4 if schedule == "constant" else half
+    module, history = by_hand(ae, seen, clip, decay, rates)
+    torch.testing.assert_close(weights(ae), weights_of(module), rtol=0, atol=1e-10)
+    share = np.array([len(x) for x in seen[0]]) / 109
+    means = np.array(history).reshape(4, 7, 2).transpose(2, 0, 1) @ share
+    np.testing.assert_allclose([row["loss"] for row in ae.history_], means[0], rtol=1e-10)
+    np.testing.assert_allclose([row["gradient_norm"] for row in ae.history_], means[1], rtol=1e-10)
+
+
+def seen_by(ae, X):
+    """The rows of every batch of a fit, an epoch each."""
+    job = fitting.prepared(ae, fitting.learned(ae, X, None, 0), 0)
+    seen, epochs = [], []
+    job.member.state.module.register_forward_pre_hook(lambda module, args: seen.append(args[0].clone()))
+    train(job.member.state, job.rows, job.member.settings, None, [lambda state: epochs.append(len(seen))])
+    return [seen[start:end] for start, end in zip([0, *epochs], epochs, strict=False)]
 
 
 def test_weight_decay_shrinks_matrices_and_not_biases():

@@ -66,6 +66,7 @@ def panel(axes: Axes, case: Measured) -> None:
             va="center",
             fontsize=8.5,
             fontweight="bold" if strong else None,
+            bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.8},  # over the dashed line
         )
     axes.axvline(floor, color="black", linestyle="--", linewidth=1)
     axes.set_yticks(range(len(order)), [CONTENDERS[entrant].label for entrant in order], fontsize=9)

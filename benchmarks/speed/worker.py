@@ -32,7 +32,7 @@ class Worker:
             self.case, self.ready = case, {}
             self.X = self.cases[case].data()
         epochs = CONTENDERS[entrant].load()(self.cases[case], self.X, self.device)
-        one = max(epochs(1)[0], 1e-6)
+        one = max(min(epochs(2)), 1e-6)
         n = min(MOST_EPOCHS, max(1, round(seconds / one)))
         self.ready[entrant] = (epochs, n)
         return {"epochs": n, "seconds": one}

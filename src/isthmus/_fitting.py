@@ -105,7 +105,8 @@ def partial_fit(ae: Autoencoder, X: Array, weight: Array | None) -> None:
     settings = _settings(ae, len(X), ae.seed_)
     state = ae.__dict__.pop("_state", None) or _continued(ae, settings)
     state.stopped = ""
-    once = Settings(**vars(settings) | {"max_epochs": state.epoch + 1, "schedule": "constant", "early_stopping": False})
+    own = {"max_epochs": state.epoch + 1, "began": state.epoch, "schedule": "constant", "early_stopping": False}
+    once = Settings(**vars(settings) | own)
     train(state, _rows(ae, ae.scaler_.apply(X), weight), once)
     ae._state = state  # not where training diverged: the optimiser's moments are spoiled
     _note(ae, state)

@@ -158,10 +158,10 @@ def _pulled_by_autograd(z: Tensor, x: Tensor, vectors: Iterable[Tensor]) -> Iter
     """vᵀ∂z/∂x, (N, D), for each (N, K) of vectors; 0 where no gradient reaches x (a quantised or constant code)."""
     for v in vectors:
         if z.requires_grad:
-            # the sum in place of grad_outputs, for which torch imports a computer algebra system
-            yield torch.autograd.grad(
-                (z * v).sum(), x, retain_graph=True, create_graph=torch.is_grad_enabled(), materialize_grads=True
-            )[0]
+            again = torch.is_grad_enabled()
+            with torch.enable_grad():
+                along = (z * v).sum()  # in place of grad_outputs, for which torch imports a computer algebra system
+            yield torch.autograd.grad(along, x, retain_graph=True, create_graph=again, materialize_grads=True)[0]
         else:
             yield torch.zeros_like(x)
 

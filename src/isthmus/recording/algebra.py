@@ -31,11 +31,20 @@ class Rewriter:
     """Builds the new list of nodes; `forms` says what each value of the old one became."""
 
     def __init__(self, nodes: list[Node]) -> None:
-        # what is written into while the step runs is not the same each time it is read
-        self._written = {value for node in nodes if node.effect for value in node.inputs()}
+        self._written = storages_written(nodes)
         self.nodes: list[Node] = []
         self.forms: dict[Value, Form] = {}
         self._made: dict[tuple[Any, ...], list[Value]] = {}
+
+    def fleeting(self, node: Node) -> bool:
+        """Whether it reads what is written into while the step runs, so that its result depends on when it does."""
+        return any(self._given(value) in self._written for value in node.inputs())
+
+    def _given(self, value: Value) -> int | None:
+        """The memory a value looks into, where that was given."""
+        while value.node is not None and value.node.alias:
+            value = value.node.inputs()[0]
+        return None if value.given is None else value.given.untyped_storage()._cdata
 
     def form(self, x: Value) -> Form:
         return self.forms.setdefault(x, Form(x, x))
@@ -54,7 +63,7 @@ class Rewriter:
 
     def add(self, node: Node, likes: list[Value]) -> list[Value]:
         """A node's results, or those made earlier where the same operation met the same arguments."""
-        key = None if node.random or node.effect or self._written.intersection(node.inputs()) else _key(node)
+        key = None if node.random or node.effect or self.fleeting(node) else _key(node)
         if key is not None and key in self._made:
             return self._made[key]
         node.outs = [Value(like.shape, like.stride, like.dtype, like.device, node) for like in likes]
@@ -81,6 +90,12 @@ class Rewriter:
         shape = form.like.shape
         like = Value(shape, (0,) * len(shape), form.like.dtype, form.like.device)
         return self.view(aten.expand.default, (form.base, list(shape)), like)
+
+
+def storages_written(nodes: list[Node]) -> set[int | None]:
+    """The memory that lives on and is written into."""
+    targets = [node.inputs()[0] for node in nodes if node.effect]
+    return {value.given.untyped_storage()._cdata for value in targets if value.given is not None}
 
 
 def _key(node: Node) -> tuple[Any, ...]:

@@ -30,6 +30,8 @@ def fused(nodes: list[Node], answers: list[Value]) -> list[Node]:
     """Additions to a product that nothing else reads, done by the product: a + α·x@w, and x − (b + h@w)."""
     uses = Counter(value for node in nodes for value in node.inputs())
     uses.update(answers)
+    if any(node.effect for node in nodes):  # what a sum would wait for may be written into meanwhile
+        return nodes
     result: list[Node] = []
     for node in nodes:
         result.extend(_accumulated(node, uses) or [node])
@@ -65,9 +67,11 @@ def _merged(out: Value, start: Value, beta: float, product: Node | None, alpha: 
     if product is None:
         return None
     if product.op in ACCUMULATING:
+        if len(start.shape) > len(out.shape):
+            return None
         return [_node(ACCUMULATING[product.op], (start, *product.args), out, beta, alpha)]
     bias, x, w = product.args
-    if bias.shape == out.shape:  # two full addends: nothing is saved
+    if bias.shape == out.shape or start.shape != out.shape:  # nothing is saved
         return None
     weight = alpha * product.kwargs.get("beta", 1)
     if beta == 1:

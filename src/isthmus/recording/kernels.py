@@ -17,12 +17,8 @@ Call = Callable[[], object]
 QUICK: dict[OpOverload, Callable[..., Any]] = {
     aten.mm.out: torch.mm,
     aten.addmm.out: torch.addmm,
-    aten.bmm.out: torch.bmm,
-    aten.baddbmm.out: torch.baddbmm,
     aten.dot.out: torch.dot,
-    aten.add.out: torch.add,
     aten.sub.out: torch.sub,
-    aten.mul.out: torch.mul,
     aten.div.out: torch.div,
     aten.sigmoid.out: torch.sigmoid,
     aten.tanh.out: torch.tanh,
@@ -33,10 +29,6 @@ QUICK: dict[OpOverload, Callable[..., Any]] = {
     aten.cat.out: torch.cat,
     aten.where.self_out: torch.where,
     aten.clamp.out: torch.clamp,
-}
-BATCHED: dict[OpOverload, Callable[..., Any]] = {
-    aten.bmm.default: torch.bmm,
-    aten.baddbmm.default: torch.baddbmm,
 }
 
 
@@ -68,18 +60,11 @@ def _has_kernel(op: OpOverload, device: str) -> bool:
 
 def call(op: OpOverload, args: tuple[Any, ...], kwargs: dict[str, Any], outs: list[Tensor]) -> Call:
     """An operation on fixed tensors, its results written into `outs`."""
-    if not outs:  # it writes into one of its arguments
-        return functools.partial(op, *args, **kwargs)
-    if op in BATCHED:
-        return _batched(op, args, kwargs, outs[0])
-    if op is aten._to_copy.default:
-        return functools.partial(outs[0].copy_, args[0])
-    if op in FILLING:
-        return functools.partial(FILLING[op], outs[0], generator=kwargs.get("generator"))
-    if op in ARITHMETIC:
-        args = tuple(_number(arg, outs[0]) for arg in args)
-    if op is aten.add.Tensor and kwargs.get("alpha") == -1:
-        return functools.partial(torch.sub, *args, out=outs[0])
+    special = SPECIAL.get(op)
+    if special is not None:
+        return special(op, args, kwargs, outs[0])
+    if op._schema.is_mutable:  # into an argument that lives on, or into its first, which it fills
+        return functools.partial(op, *(outs or args[:1]), *args[1:], **kwargs)
     found = twin(op, outs[0].device.type) if all(out.numel() for out in outs) else None
     if found is None:
         return _copying(functools.partial(op, *args, **kwargs), outs)
@@ -89,18 +74,34 @@ def call(op: OpOverload, args: tuple[Any, ...], kwargs: dict[str, Any], outs: li
     return functools.partial(other, *args, **kwargs, **dict(zip(names, outs, strict=True)))
 
 
-def _number(arg: Any, like: Tensor) -> Any:
-    """A number as a tensor made once: torch would make it anew at every call."""
-    return torch.tensor(arg, dtype=like.dtype) if isinstance(arg, float | int) else arg
+def _arithmetic(op: OpOverload, args: tuple[Any, ...], kwargs: dict[str, Any], out: Tensor) -> Call:
+    """Numbers become tensors made once: torch would make them anew at every call."""
+    given = [torch.tensor(arg, dtype=out.dtype) if isinstance(arg, float | int) else arg for arg in args]
+    if kwargs.get("alpha") == -1:
+        return functools.partial(torch.sub, *given, out=out)
+    return functools.partial(torch.mul if op is aten.mul.Tensor else torch.add, *given, **kwargs, out=out)
 
 
 def _batched(op: OpOverload, args: tuple[Any, ...], kwargs: dict[str, Any], out: Tensor) -> Call:
     """Products of many members; where they are wanted by columns, the transposed product, which lies by rows."""
     *start, a, b = args
     if out.stride(1) == 1 and out.stride(2) != 1:
-        args = (*(t.mT for t in start), b.mT, a.mT)
+        args = (*(t.expand(out.shape).mT for t in start), b.mT, a.mT)
         out = out.mT
-    return functools.partial(BATCHED[op], *args, **kwargs, out=out)
+    product = torch.bmm if op is aten.bmm.default else torch.baddbmm
+    return functools.partial(product, *args, **kwargs, out=out)
+
+
+def _cast(op: OpOverload, args: tuple[Any, ...], kwargs: dict[str, Any], out: Tensor) -> Call:
+    return functools.partial(out.copy_, args[0])
+
+
+def _normal(op: OpOverload, args: tuple[Any, ...], kwargs: dict[str, Any], out: Tensor) -> Call:
+    return functools.partial(out.normal_, generator=kwargs.get("generator"))
+
+
+def _uniform(op: OpOverload, args: tuple[Any, ...], kwargs: dict[str, Any], out: Tensor) -> Call:
+    return functools.partial(out.uniform_, generator=kwargs.get("generator"))
 
 
 def _copying(make: Callable[[], Any], outs: list[Tensor]) -> Call:
@@ -115,16 +116,12 @@ def _copying(make: Callable[[], Any], outs: list[Tensor]) -> Call:
     return run
 
 
-def _normal(out: Tensor, generator: torch.Generator | None) -> None:
-    out.normal_(generator=generator)
-
-
-def _uniform(out: Tensor, generator: torch.Generator | None) -> None:
-    out.uniform_(generator=generator)
-
-
-ARITHMETIC = (aten.mul.Tensor, aten.add.Tensor)
-FILLING: dict[OpOverload, Callable[..., None]] = {
+SPECIAL: dict[OpOverload, Callable[..., Call]] = {
+    aten.mul.Tensor: _arithmetic,
+    aten.add.Tensor: _arithmetic,
+    aten.bmm.default: _batched,
+    aten.baddbmm.default: _batched,
+    aten._to_copy.default: _cast,
     aten.randn.generator: _normal,
     aten.randn.default: _normal,
     aten.rand.generator: _uniform,

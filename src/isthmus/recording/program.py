@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 import torch
@@ -42,7 +43,7 @@ def compiled(tape: Recorded, into: Mapping[int, Tensor]) -> Program:
         Where a view cannot be made of the memory as it lies now.
     """
     nodes, forms = simplified(tape)
-    finish = _Finish(nodes)
+    finish = _Finish(nodes, forms)
     targets: list[Value | None] = [None if form is None else finish.answer(form) for form in forms]
     answers = [value for value in targets if value is not None]
     nodes = fused(live(finish.nodes, answers), answers)
@@ -55,8 +56,9 @@ def compiled(tape: Recorded, into: Mapping[int, Tensor]) -> Program:
 class _Finish:
     """Turns the answers' forms into numbers; a matrix product takes the scale as its own alpha."""
 
-    def __init__(self, nodes: list[Node]) -> None:
+    def __init__(self, nodes: list[Node], forms: Sequence[Form | None]) -> None:
         self.nodes = nodes
+        self.wanted = Counter(_origin(form.base) for form in forms if form is not None and form.base is not None)
 
     def answer(self, form: Form) -> Value:
         rewriter = Rewriter(self.nodes)
@@ -79,8 +81,15 @@ class _Finish:
             value = value.node.inputs()[0]
         readers = [node for node in self.nodes if value in node.inputs()]
         node = value.node
-        alone = len(readers) == (value is not base)
+        alone = len(readers) == (value is not base) and self.wanted[value] == 1
         return node if node is not None and node.op in PRODUCTS and alone else None
+
+
+def _origin(value: Value) -> Value:
+    """What a value was before it was looked at in other ways, or in another precision."""
+    while value.node is not None and (value.node.alias or value.node.op is aten._to_copy.default):
+        value = value.node.inputs()[0]
+    return value
 
 
 def _nothing(like: Value) -> Value:
@@ -127,7 +136,7 @@ class _Layout:
             root = None if answer is None else self._root(answer)
             if answer is None or root is None or root.node is None or root in fixed or not _fills(root, target):
                 continue
-            for strides in (_dense(root.shape), _turned(root.shape)):
+            for strides in (_dense(root.shape), None if root in self.viewed else _turned(root.shape)):
                 if strides is not None and _in_order(root, answer, strides) and not _slow(root.node, strides):
                     fixed[root] = target.as_strided(root.shape, strides)
                     break
@@ -160,7 +169,12 @@ class _Layout:
 
     def _view(self, node: Node) -> None:
         args = replaced(node.args, self._tensor)
-        made = node.op(*args, **node.kwargs)
+        try:
+            made = node.op(*args, **node.kwargs)
+        except RuntimeError:  # memory that lies in another way than in the step itself
+            dense = torch.empty(args[0].shape, dtype=args[0].dtype, device=args[0].device)
+            self.calls.append(_copy(dense, args[0]))
+            made = node.op(dense, *args[1:], **node.kwargs)
         for out, tensor in zip(node.outs, (made,) if isinstance(made, Tensor) else made, strict=True):
             self.tensors[out] = tensor
 

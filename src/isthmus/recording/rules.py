@@ -93,7 +93,7 @@ def _factored(rewriter: Rewriter, x: Value) -> tuple[Value, float]:
 def _div(rewriter: Rewriter, node: Node) -> Form | None:
     x, y = node.args
     if isinstance(y, Number):
-        return _scaled(rewriter, x, 1 / y, node.outs[0])
+        return _scaled(rewriter, x, 1 / y, node.outs[0]) if y else None
     form = rewriter.form(y)
     constant = form.base is None and form.shift != 0
     return _scaled(rewriter, x, 1 / form.shift, node.outs[0]) if constant else None
@@ -143,6 +143,8 @@ def _sum(rewriter: Rewriter, node: Node, mean: bool = False) -> Form | None:
     dims = _dims(node, len(x.shape))
     keep = len(node.args) > 2 and bool(node.args[2])
     count = math.prod(x.shape[d] for d in dims)
+    if not count:
+        return None
     share = 1 / count if mean else 1.0
     if form.base is None:
         return Form(out, None, shift=form.shift * count * share)
@@ -254,6 +256,15 @@ GRADIENTS = (
     "elu_backward",
     "gelu_backward",
     "hardtanh_backward",
+)
+# these take their precision from elsewhere
+CASTING = (
+    aten._to_copy.default,
+    aten.ones_like.default,
+    aten.zeros_like.default,
+    aten.full_like.default,
+    aten.new_zeros.default,
+    aten.new_full.default,
 )
 RULES: dict[OpOverload, Rule] = {
     aten.detach.default: _same,

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import torch
+
 from isthmus.recording.algebra import Form, Rewriter
-from isthmus.recording.rules import RULES, view
+from isthmus.recording.rules import CASTING, RULES, view
 from isthmus.recording.tape import Node, Recorded, replaced
 
 
@@ -20,8 +22,11 @@ def simplified(tape: Recorded) -> tuple[list[Node], list[Form | None]]:
 
 
 def _ruled(rewriter: Rewriter, node: Node) -> Form | None:
-    """What a rule makes of a node; rules speak of single results in floating point."""
-    if len(node.outs) != 1 or not node.outs[0].dtype.is_floating_point:
+    """What a rule makes of a node; rules speak of single results, in floating point of one precision."""
+    if len(node.outs) != 1 or not node.outs[0].dtype.is_floating_point or rewriter.fleeting(node):
+        return None
+    numbers = node.inputs()[1:] if node.op is torch.ops.aten.where.self else node.inputs()
+    if node.op not in CASTING and any(value.dtype != node.outs[0].dtype for value in numbers):
         return None
     rule = RULES.get(node.op, view if node.alias else None)
     return None if rule is None else rule(rewriter, node)

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch._ops import OpOverload
+from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
 NOTHING = torch.empty(0)
@@ -60,7 +61,7 @@ class Node:
     @property
     def effect(self) -> bool:
         """Whether it writes into a tensor that lives on after the step, as a running mean does."""
-        return self.op._schema.is_mutable
+        return self.op._schema.is_mutable and not self.outs
 
 
 def values_in(tree: Any) -> Iterator[Value]:
@@ -120,6 +121,8 @@ class Tape(TorchDispatchMode):
         return value
 
     def _note(self, func: OpOverload, args: tuple[Any, ...], kwargs: dict[str, Any], out: Any) -> None:
+        if any(t.layout is not torch.strided for t in _tensors((args, tuple(kwargs.values()), out))):
+            raise Unrecordable(f"{func} is of sparse tensors")
         outs = [out] if isinstance(out, Tensor) else list(out) if isinstance(out, tuple | list) else []
         outs = [NOTHING if o is None else o for o in outs]  # a gradient that was not asked for
         if not outs or not all(isinstance(o, Tensor) for o in outs):
@@ -147,10 +150,12 @@ class Tape(TorchDispatchMode):
         if made.given is not None:
             node.outs = []
         else:
-            functional = _out_of_place(node.op)
+            functional = node.op if _fills(node) else _out_of_place(node.op)
             if functional is None or _storage(target) in self._viewed or made.node is None or made.node.alias:
                 raise Unrecordable(f"{node.op} writes into a view")
             node.op = functional
+            if _fills(node):
+                node.args = (None, *node.args[1:])
             node.outs = [Value.like(target, node)]
             for name in [name for name, value in self._known.items() if value is made]:
                 self._known[name] = node.outs[0]
@@ -162,6 +167,11 @@ class Tape(TorchDispatchMode):
         if isinstance(tree, tuple | list):
             return type(tree)(self._read(part) for part in tree)
         return tree
+
+
+def _fills(node: Node) -> bool:
+    """Whether it draws numbers into a tensor whatever that held."""
+    return node.random and node.op._schema.is_mutable and len(node.inputs()) <= 1
 
 
 def _tensors(tree: Any) -> Iterator[Tensor]:
@@ -183,6 +193,18 @@ def _out_of_place(op: OpOverload) -> OpOverload | None:
     return getattr(packet, op._overloadname, None) if packet is not None else None
 
 
+class _Guard(TorchFunctionMode):
+    """Refuses the ways by which numbers leave torch without an operation."""
+
+    def __torch_function__(self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None) -> Any:
+        if func in LEAVING:
+            raise Unrecordable(f"Tensor.{func.__name__} depends on values")
+        return func(*args, **(kwargs or {}))
+
+
+LEAVING = (Tensor.numpy, Tensor.tolist, Tensor.__array__, Tensor.__dlpack__)
+
+
 @dataclass
 class Recorded:
     """A computation's nodes in order, and the values it answered with; None where an answer was no tensor."""
@@ -200,6 +222,6 @@ def record(function: Callable[[], Sequence[Tensor | None]]) -> Recorded:
         Where it reads values, or writes in place what has views.
     """
     tape = Tape()
-    with tape:
+    with _Guard(), tape:
         answers = function()
     return Recorded(tape.nodes, [None if a is None else tape.value(a) for a in answers])

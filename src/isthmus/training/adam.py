@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -52,6 +52,15 @@ class Adam:
         if parameters != self.used:
             self.used = parameters
             self._bind()
+
+    def rebind(self) -> None:
+        """Look the parameters up again, whose numbers may lie elsewhere now."""
+        self._bind()
+
+    def clear(self, parameters: Iterable[int]) -> None:
+        """Set gradients to 0 that this step does not make."""
+        for i in parameters:
+            self.gradients[i].zero_()
 
     def pace(self, paces: Sequence[Pace]) -> None:
         """Each member's rate and decay from now on."""

@@ -61,13 +61,14 @@ class Epoch:
         self.ledger, self.held = Ledger(len(self.sizes)), Ledger(len(self.looked))
         # how many steps of each size the whole training has
         self.times, self.held_times = (
-            {size: settings.max_epochs * times for size, times in Counter(among).items()}
+            {size: (settings.max_epochs - settings.began) * times for size, times in Counter(among).items()}
             for among in (self.sizes, self.looked)
         )
 
     def train(self, members: Sequence[Member]) -> list[Table]:
         steps, rows = self.steps, self.data.rows
         steps.pool.mode(training=True)
+        steps.refresh()
         reseed(steps.rngs, [(member.settings.seed, member.state.epoch) for member in members])
         steps.train_all(rows, self._order(), self.ledger, self.times)
         return [(table, self.sizes) for table in self.ledger.read(self.sizes)]

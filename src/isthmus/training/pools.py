@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import cast
 
 import torch
-from torch import Generator, Tensor
+from torch import Generator, Tensor, nn
 
 from isthmus.training.rows import Rows
 from isthmus.training.state import State
@@ -47,6 +47,10 @@ class Pool:
     def buffers(self) -> list[Tensor]:
         return list(self.module.buffers())
 
+    def holders(self) -> list[object]:
+        """What may hold settings: the module's parts, and the terms of its penalties."""
+        return holders(self.module)
+
     def decays(self, i: int) -> bool:
         """Whether weight decay is for the i-th parameter: matrices, not biases."""
         return self.parameters[i].ndim > (1 if self.members is None else 2)
@@ -68,3 +72,9 @@ class Pool:
 
     def release(self) -> None:
         """Give every module memory of its own again."""
+
+
+def holders(module: nn.Module) -> list[object]:
+    """What may hold settings: a module's parts, and the terms of its penalties."""
+    terms = getattr(module, "penalties", {})
+    return [*module.modules(), *(terms.values() if isinstance(terms, dict) else ())]

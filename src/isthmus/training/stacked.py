@@ -13,7 +13,7 @@ from torch.func import functional_call
 from torch.overrides import TorchFunctionMode
 
 from isthmus.recording import Unrecordable, record
-from isthmus.training.pools import Pool, Terms
+from isthmus.training.pools import Pool, Terms, holders
 from isthmus.training.rows import Rows
 from isthmus.training.state import State
 
@@ -40,7 +40,7 @@ class Stacked(Pool):
         self.parameters = [self._tensors[name].requires_grad_() for name in own]
         self._stack_moments()
         self._numbers = _differing(modules, self.parameters[0])
-        if any(getattr(holder, "differentiates", False) for holder in _holders(self.module)):
+        if any(getattr(holder, "differentiates", False) for holder in holders(self.module)):
             raise Unstackable("a penalty differentiates the pass")
         self._loss = _Loss(self.module)
         self._draws: dict[tuple[bool, int], list[Draw]] = {}
@@ -145,16 +145,10 @@ def _stacked(modules: Sequence[nn.Module], name: str) -> Tensor:
 # --- numbers that differ between members -------------------------------------------------------------------------
 
 
-def _holders(module: nn.Module) -> list[object]:
-    """What may hold settings as floats: the module, its parts, and the terms of its penalties."""
-    terms = getattr(module, "penalties", {})
-    return [*module.modules(), *(terms.values() if isinstance(terms, dict) else ())]
-
-
 def _floats(module: nn.Module) -> dict[str, float]:
     return {
         f"{i}.{name}": value
-        for i, holder in enumerate(_holders(module))
+        for i, holder in enumerate(holders(module))
         for name, value in vars(holder).items()
         if type(value) in (int, float)
     }
@@ -175,9 +169,9 @@ def _differing(modules: Sequence[nn.Module], like: Tensor) -> dict[str, Tensor]:
 @contextmanager
 def _substituted(module: nn.Module, numbers: Mapping[str, Tensor]) -> Iterator[None]:
     """For a while, tensors stand where the module's parts hold floats."""
-    holders = _holders(module)
+    parts = holders(module)
     split = [(*key.partition("."), number) for key, number in numbers.items()]
-    places = [(vars(holders[int(i)]), name, number) for i, _, name, number in split]
+    places = [(vars(parts[int(i)]), name, number) for i, _, name, number in split]
     before = [own[name] for own, name, _ in places]
     for own, name, number in places:
         own[name] = number

@@ -17,7 +17,7 @@ class Settings:
     """How to train. `batch_size` in rows; `patience` in epochs; `seed` decides order, noise and dropout.
 
     `engine`: "auto" records the step where it is taken often enough, "recorded" always, "eager" never.
-    `half`: matrix products in bfloat16, on weights kept in float32.
+    `half`: matrix products in bfloat16, on weights kept in float32. `began`: epochs that another call has trained.
     """
 
     max_epochs: int
@@ -31,6 +31,7 @@ class Settings:
     seed: int = 0
     engine: str = "auto"
     half: bool = False
+    began: int = 0
 
     def rate(self, epoch: int) -> float:
         """The learning rate of an epoch: constant, or half a cosine from full to a hundredth."""

@@ -15,6 +15,7 @@ from isthmus.training.adam import Adam
 from isthmus.training.ledger import Ledger
 from isthmus.training.pools import Pool, Terms
 from isthmus.training.rows import Gather, Rows
+from isthmus.training.surroundings import Attributes, Randomness
 
 WORTH_RECORDING = 50  # steps of one shape; recording takes about as long as these save
 TOLERANCE = {torch.float64: 1e-8, torch.float32: 1e-3}  # of the largest entry; a wrong replay is off by all of it
@@ -28,6 +29,7 @@ class Replay:
     gathers: Sequence[Gather]
     program: Program
     row: Tensor  # the terms and the gradient's length
+    made: Sequence[int]  # the parameters that it makes gradients of
 
     def run(self, index: Tensor) -> None:
         """The terms, and the gradients where it trains, of the rows of that number."""
@@ -53,6 +55,7 @@ class Steps:
         self.names: list[str] = []
         self.how = ""
         self._replays: dict[tuple[bool, int], Replay | None] = {}
+        self._recorded_of: Attributes | None = None
 
     def train_all(self, rows: Rows, batches: Sequence[Tensor], ledger: Ledger, times: Mapping[int, int]) -> None:
         """Train on each batch of row numbers in turn, and write what each lost.
@@ -66,6 +69,9 @@ class Steps:
     def train(self, rows: Rows, index: Tensor, times: int) -> Tensor:
         """Train on the rows of that number; the terms and the gradient's length, (T + 1,) or (P, T + 1)."""
         row = self._run(rows, index, times, True)
+        replay = self._replays[True, index.shape[-1]]
+        if replay is not None and len(replay.made) < len(self.adam.used):
+            self.adam.clear(set(self.adam.used).difference(replay.made))
         self.adam.step(row[..., -1])
         return row
 
@@ -135,20 +141,20 @@ class Steps:
         gathers = [] if whole else rows.gathers(room)
         for gather in gathers:
             gather(index.reshape(-1))
-        with self._untouched():
+        with self._untouched(watch=True):
             expected = self._answers(room, training)
         with self._untouched():
             tape = record(lambda: self._answers(room, training))
         row = expected[0].new_zeros((*expected[0].shape, len(self.names) + 1))  # type: ignore[union-attr]
         count = len(self.names)
         into = {i: row[..., i] for i in range(count)}
-        if training:
-            into |= {count + i: self.adam.gradients[i] for i in self.adam.used}
+        made = [i for i, answer in enumerate(expected[count:]) if answer is not None]
+        into |= {count + i: self.adam.gradients[i] for i in made}
         program = compiled(tape, into)
         with self._untouched():
             program.run()
             _check(expected, [into.get(i) for i in range(len(expected))], COARSE if self.pool.half else None)
-        return Replay(gathers, program, row)
+        return Replay(gathers, program, row, made)
 
     def _answers(self, room: Rows, training: bool) -> list[Tensor | None]:
         """The terms, then the gradients of their sum where it trains."""
@@ -162,19 +168,33 @@ class Steps:
         return [*(t.detach() for t in terms), *gradients]
 
     @contextmanager
-    def _untouched(self) -> Iterator[None]:
-        """Leave random states and buffers as they were before."""
-        generators = [*self.rngs, torch.default_generator]
-        if self.pool.device.type == "cuda":
-            generators.append(torch.cuda.default_generators[self.pool.device.index or 0])
-        states = [g.get_state() for g in generators]
-        buffers = self.pool.buffers()
-        kept = [b.clone() for b in buffers]
-        yield
-        for generator, state in zip(generators, states, strict=True):
-            generator.set_state(state)
-        for buffer, was in zip(buffers, kept, strict=True):
-            buffer.copy_(was)
+    def _untouched(self, watch: bool = False) -> Iterator[None]:
+        """Leave random states, buffers and attributes as they were.
+
+        `watch`: refuse a step that changes itself, or draws where no recording can follow.
+        """
+        randomness, attributes = Randomness(self.rngs, self.pool.device), Attributes(self.pool.holders())
+        kept = [(t, t.clone()) for t in (*self.pool.buffers(), *attributes.tensors())]
+        try:
+            yield
+            if watch and attributes.changed():
+                raise Unrecordable("a part changes itself from step to step")
+            if watch and randomness.drawn_elsewhere():
+                raise Unrecordable("a part draws from Python's or NumPy's generator")
+        finally:
+            attributes.restore()
+            for tensor, was in kept:
+                tensor.data.copy_(was)
+            randomness.restore()
+
+    def refresh(self) -> None:
+        """Forget what was recorded of parts that were changed since, as an observer may do between epochs."""
+        if self._recorded_of is not None and self._recorded_of.changed():
+            self._replays.clear()
+            self.adam.rebind()
+            self._recorded_of = None
+        if self._recorded_of is None:
+            self._recorded_of = Attributes(self.pool.holders())
 
 
 def _check(expected: Sequence[Tensor | None], got: Sequence[Tensor | None], coarse: float | None) -> None:
@@ -182,6 +202,7 @@ def _check(expected: Sequence[Tensor | None], got: Sequence[Tensor | None], coar
     for a, b in zip(expected, got, strict=True):
         if a is None or b is None:
             continue
-        bound = (coarse or TOLERANCE.get(a.dtype, COARSE)) * max(float(a.abs().max()), 1e-3) if a.numel() else 0.0
+        finite = a[torch.isfinite(a)].abs()
+        bound = (coarse or TOLERANCE.get(a.dtype, COARSE)) * max(float(finite.max()) if finite.numel() else 0.0, 1e-3)
         if not torch.allclose(a.double(), b.double(), rtol=0, atol=bound, equal_nan=True):
             raise Unrecordable("replayed, it gives other numbers")
