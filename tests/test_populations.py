@@ -331,7 +331,7 @@ def test_another_number_of_rows_than_of_members(n):
     made = [small("linear"), small("linear")]
     with pytest.raises(DataError) as caught:
         fit_together(made, [rows()] * n)
-    assert str(caught.value) == f"{n} arrays for 2 estimators; in X; expected one array, or one for each estimator"
+    assert str(caught.value) == f"{n} arrays for 2 estimators; in X; one array, or one for each estimator"
     assert not any(hasattr(ae, "module_") for ae in made)
 
 
@@ -354,7 +354,7 @@ def own(name, i):
 
 
 # those that draw from the global generator, or count, are trained one by one
-ALONE = {"dropout", "batch norm and dropout", "noise", "attention", "hook", *networks.EITHER}
+ALONE = {"shared, frozen, idle", "dropout", "batch norm and dropout", "noise", "attention", "hook", *networks.EITHER}
 
 
 @pytest.mark.parametrize("name", [*networks.RECORDED, *networks.EITHER])

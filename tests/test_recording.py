@@ -113,6 +113,8 @@ KNOTS = {
     "linear + wider rows": ([(6, 3), (5, 3), (5,), (2, 6, 5)], lambda x, w, b, v: [F.linear(x, w, b) + v]),
     "products added": ([(6, 3), (3, 5), (6, 4), (4, 5)], lambda a, b, c, d: [a @ b - 2 * (c @ d), (a @ b).sum()]),
     "product + itself": ([(5, 5)], lambda a: [a @ a + a, a - a @ a, (a @ a) + (a @ a)]),
+    "product + its factor": ([(5, 5)], lambda a: [(t := a.tanh()) @ t + t, (u := a.sigmoid()) - u.T @ u]),
+    "bmm + its factor": ([(4, 5, 5)], lambda a: [(t := a.tanh()) @ t.mT + t, (u := a.sigmoid()) - u @ u]),
     "bmm + vector": ([(4, 6, 3), (4, 3, 5), (5,)], lambda a, b, v: [torch.bmm(a, b) + v]),
     "bmm + matrix": ([(4, 6, 3), (4, 3, 5), (6, 5)], lambda a, b, v: [torch.bmm(a, b) + v]),
     "bmm + member's row": ([(4, 6, 3), (4, 3, 5), (4, 1, 5)], lambda a, b, v: [torch.bmm(a, b) - v]),
@@ -176,6 +178,7 @@ KNOTS = {
     ),
     # views
     "strides": ([(4, 8)], lambda a: [(a * 2).unfold(1, 3, 1).sum(-1), (a.T * 2.0).as_strided((2, 2), (1, 4))]),
+    "strides of a spread": ([(4, 1)], lambda a: [(a.expand(4, 8) * 2.0).as_strided((2, 2), (1, 8))]),
     "sorted": ([(4, 8)], lambda a: [a.sort().values, a.topk(3).values, a.cumsum(0), a.flip(0), a.roll(1, 1)]),
     "parts joined again": ([(4, 8)], lambda a: [torch.cat(a.chunk(2, -1)[::-1], -1) * 2 + a, sum(a.unbind(0))]),
     "written into": (

@@ -107,9 +107,10 @@ class _Laplace(Likelihood):
     def __init__(self, scale: float) -> None:
         super().__init__()
         self.scale = scale
+        self.constant = math.log(2 * scale)
 
     def nll(self, theta: Tensor, x: Tensor) -> Tensor:
-        return (x - theta).abs() / self.scale + math.log(2 * self.scale)
+        return (x - theta).abs() / self.scale + self.constant
 
     def sample(self, theta: Tensor, rng: Generator) -> Tensor:
         centred = _uniform(theta, rng).clamp_min(torch.finfo(theta.dtype).eps) - 0.5

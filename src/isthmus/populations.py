@@ -14,7 +14,7 @@ from isthmus._constraints import Number
 from isthmus._fitting import Job
 from isthmus._inputs import read_rows
 from isthmus._spec import Spec
-from isthmus.errors import DivergenceError
+from isthmus.errors import DataError, DivergenceError
 from isthmus.estimators import Autoencoder
 from isthmus.training import Rows, Shared, Unstackable, train, train_together
 
@@ -62,13 +62,17 @@ def fit_together(
 def _jobs(estimators: Sequence[Autoencoder], X: Array | Sequence[Array]) -> list[Job]:
     """All that is left is to train them; what several learn alike of the same rows is learned once."""
     given = list(X) if isinstance(X, list | tuple) else [X] * len(estimators)
+    if len(given) != len(estimators):
+        raise DataError(
+            f"{len(given)} arrays for {len(estimators)} estimators",
+            where="in X",
+            expected="one array, or one for each estimator",
+        )
     known: dict[Hashable, Any] = {}
     jobs = []
     for ae, own in zip(estimators, given, strict=True):
         ae.validate()
-        rows = known.setdefault(("rows", id(own)), None)
-        rows = known["rows", id(own)] = read_rows(ae, own, reset=True) if rows is None else rows
-        ae.n_features_in_ = rows.shape[1]
+        rows = known.setdefault(("rows", id(own)), read_rows(ae, own, reset=True))
         seed = fitting.seed_of(ae)
         key = (id(own), seed, ae.validation_fraction, ae.scaling, ae.input_shape, repr(ae.likelihood))
         if key not in known:

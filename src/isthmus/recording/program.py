@@ -16,6 +16,7 @@ from isthmus.recording.tape import Node, Recorded, Unrecordable, Value, replaced
 
 aten = torch.ops.aten
 TURNING = (aten.t.default, aten.transpose.int, aten.permute.default)  # views that any strides admit
+SUMMING = (aten.sum.default, aten.sum.dim_IntList, aten.cat.default)
 MATRIX = (aten.mm.default, aten.addmm.default, aten.bmm.default, aten.baddbmm.default)
 PRODUCTS = {aten.mm.default: aten.addmm.default, aten.bmm.default: aten.baddbmm.default}
 
@@ -85,6 +86,11 @@ class _Finish:
         return node if node is not None and node.op in PRODUCTS and alone else None
 
 
+def _any_strides(node: Node) -> bool:
+    """Whether an operation is known to read memory that lies in any order."""
+    return torch.Tag.pointwise in node.op.tags or node.op in (*TURNING, *MATRIX, *SUMMING)
+
+
 def _origin(value: Value) -> Value:
     """What a value was before it was looked at in other ways, or in another precision."""
     while value.node is not None and (value.node.alias or value.node.op is aten._to_copy.default):
@@ -109,8 +115,8 @@ class _Layout:
             for out in node.outs:
                 self.roots[out] = self._root(node.inputs()[0]) if node.alias else out
         self.strides: dict[Value, tuple[int, ...]] = {}
-        # read through views that need the strides recorded
-        self.viewed = {self._root(n.inputs()[0]) for n in nodes if n.alias and n.op not in TURNING}
+        # read by what may need the strides recorded
+        self.viewed = {self._root(value) for n in nodes if not _any_strides(n) for value in n.inputs()}
         self.last = self._last_uses()
         self.fixed = self._fixed(into)
         self.free: list[Tensor] = []  # flat buffers
@@ -211,7 +217,8 @@ class _Layout:
 
     def _in_place(self, i: int, node: Node, out: Value) -> Tensor | None:
         """The memory of an argument that is read for the last time, where entries depend on their own place only."""
-        if torch.Tag.pointwise in node.op.tags:
+        pointwise = torch.Tag.pointwise in node.op.tags
+        if pointwise:
             candidates = node.inputs()
         elif node.op in PRODUCTS.values() and node.kwargs.get("beta", 1) != 0:
             candidates = node.inputs()[:1]
@@ -219,8 +226,8 @@ class _Layout:
             return None
         for value in candidates:
             if value in self.owned and self.last[value] == i and self._fits(value, node, out):
-                others = [v for v in node.inputs() if v is not value and self._root(v) is value]
-                if not others:
+                read = [v for v in node.inputs() if self._root(v) is value]
+                if len(read) == 1 or (pointwise and all(v is value for v in read)):
                     self.owned[out] = self.owned.pop(value)
                     self.strides[out] = self.tensors[value].stride()
                     return self.tensors[value]

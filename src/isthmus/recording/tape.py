@@ -12,6 +12,7 @@ from torch._ops import OpOverload
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
+OPAQUE = ("mkldnn_rnn", "cudnn_rnn", "miopen_rnn")
 NOTHING = torch.empty(0)
 SAME = (torch.ops.aten.detach.default, torch.ops.aten.alias.default)
 SHAPES_FROM_VALUES = (torch.Tag.dynamic_output_shape, torch.Tag.data_dependent_output)
@@ -106,6 +107,8 @@ class Tape(TorchDispatchMode):
         kwargs = dict(kwargs or {})
         if any(tag in func.tags for tag in SHAPES_FROM_VALUES):
             raise Unrecordable(f"{func} depends on values")
+        if any(name in func.name() for name in OPAQUE):
+            raise Unrecordable(f"{func} keeps a workspace of its own")
         out = func(*args, **kwargs)
         self._note(func, args, kwargs, out)
         return out

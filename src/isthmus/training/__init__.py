@@ -3,8 +3,8 @@
 from isthmus.training.checkpoints import read_checkpoint, write_checkpoint
 from isthmus.training.epochs import Shared
 from isthmus.training.loop import Member, train, train_together
+from isthmus.training.pools import Unstackable
 from isthmus.training.rows import Rows
-from isthmus.training.stacked import Unstackable
 from isthmus.training.state import Settings, State
 
 __all__ = [

@@ -14,10 +14,10 @@ from isthmus.training.adam import Adam, Pace
 from isthmus.training.epochs import Epoch, Shared, Table
 from isthmus.training.graphs import Graphed
 from isthmus.training.ledger import means
-from isthmus.training.pools import Pool
+from isthmus.training.pools import Pool, Unstackable
 from isthmus.training.randomness import own_randomness
 from isthmus.training.rows import Rows
-from isthmus.training.stacked import Stacked, Unstackable
+from isthmus.training.stacked import Stacked
 from isthmus.training.state import Settings, State
 from isthmus.training.steps import Steps
 
@@ -61,16 +61,18 @@ def train_together(members: Sequence[Member], data: Shared) -> None:
     places = list(range(len(members)))
     while places:
         crew = [members[i] for i in places]
+        fresh = False  # what cannot be stacked must be as it was
         pool = (Stacked if len(crew) > 1 else Pool)([member.state for member in crew], crew[0].settings.half)
         try:
             run(pool, crew, data.of(places))
         except Unstackable:
-            pool.release()
-            for member in crew:
-                member.state.rewind()
+            fresh = True
             raise
         finally:
             pool.release()
+            if fresh:
+                for member in crew:
+                    member.state.rewind()
         places = [i for i in places if members[i].active]
 
 

@@ -14,6 +14,10 @@ from isthmus.training.state import State
 Terms = dict[str, Tensor]
 
 
+class Unstackable(Exception):  # noqa: N818  # no error of the user's: such networks are trained one by one
+    """Networks that cannot be one population."""
+
+
 class Pool:
     """One module as it is: its parameters and their moments, and the objective of a batch.
 
@@ -69,6 +73,10 @@ class Pool:
     def thin(self, members: Sequence[object]) -> bool:
         """Whether so many members rest that the others should be pooled anew."""
         return False
+
+    def first_alone(self, batch: Rows, rng: Generator) -> tuple[Terms, list[Tensor]] | None:
+        """The first member's terms as its module alone computes them, and the parameters they are of."""
+        return None
 
     def release(self) -> None:
         """Give every module memory of its own again."""

@@ -7,21 +7,20 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, cast
 
+import numpy as np
 import torch
 from torch import Generator, Tensor, nn
 from torch.func import functional_call
 from torch.overrides import TorchFunctionMode
 
 from isthmus.recording import Unrecordable, record
-from isthmus.training.pools import Pool, Terms, holders
+from isthmus.training.pools import Pool, Terms, Unstackable, holders
 from isthmus.training.rows import Rows
 from isthmus.training.state import State
+from isthmus.training.surroundings import Attributes, Randomness
 
+NUMBERS = (int, float, np.integer, np.floating)
 Draw = tuple[Callable[..., Tensor], tuple[Any, ...], dict[str, Any]]
-
-
-class Unstackable(Exception):  # noqa: N818  # no error of the user's: such networks are trained one by one
-    """Networks that cannot be one population."""
 
 
 class Stacked(Pool):
@@ -35,15 +34,22 @@ class Stacked(Pool):
         self.members = len(states)
         modules = [state.module for state in states]
         self.module = modules[0]
-        self._tensors = {name: _stacked(modules, name) for name in _names(self.module)}
+        self._refuse()
+        names = _names(self.module)
+        self._numbers = _differing(modules, next(self.module.parameters()))
+        self._tensors = {name: _stacked(modules, name) for name in names}
         own = [f"module.{name}" for name, p in self.module.named_parameters() if p.requires_grad]
         self.parameters = [self._tensors[name].requires_grad_() for name in own]
         self._stack_moments()
-        self._numbers = _differing(modules, self.parameters[0])
-        if any(getattr(holder, "differentiates", False) for holder in holders(self.module)):
-            raise Unstackable("a penalty differentiates the pass")
         self._loss = _Loss(self.module)
         self._draws: dict[tuple[bool, int], list[Draw]] = {}
+
+    def _refuse(self) -> None:
+        """What is known to fail, before anything is stacked."""
+        if any(getattr(holder, "differentiates", False) for holder in self.holders()):
+            raise Unstackable("a penalty differentiates the pass")
+        if len(list(self.module.named_parameters(remove_duplicate=False))) > len(list(self.module.parameters())):
+            raise Unstackable("parts share a parameter")
 
     def _stack_moments(self) -> None:
         self.step = self.states[0].moments.step
@@ -83,6 +89,14 @@ class Stacked(Pool):
         with _substituted(self.module, numbers), _Given(rng, noise):
             return cast("Terms", functional_call(self._loss, tensors, (given, rng)))
 
+    def first_alone(self, batch: Rows, rng: Generator) -> tuple[Terms, list[Tensor]]:
+        """The first member's terms as the module alone computes them, and the parameters they are of."""
+        given = {name: t[0] for name, t in vars(batch).items() if t is not None}
+        own = {name: t[0].detach().clone().requires_grad_(t.requires_grad) for name, t in self._tensors.items()}
+        with self.precision():
+            terms = cast("Terms", functional_call(self._loss, own, (given, rng)))
+        return terms, [tensor for tensor in own.values() if tensor.requires_grad]
+
     def _found(self, batch: Rows) -> list[Draw]:
         """What a member draws in a pass, found by one pass of the first."""
         rng = torch.Generator(device=self.device)
@@ -95,10 +109,18 @@ class Stacked(Pool):
                 terms = functional_call(self._loss, tensors, (first, rng))
             return list(cast("Terms", terms).values())
 
+        attributes, randomness = Attributes(self.holders()), Randomness([], self.device)
         try:
             tape = record(once)
+            if attributes.changed() or randomness.drawn_elsewhere():
+                raise Unstackable(
+                    "a part changes itself from step to step, or draws from Python's or NumPy's generator"
+                )
         except Unrecordable as fault:
             raise Unstackable(str(fault)) from fault
+        finally:
+            attributes.restore()
+            randomness.restore()
         if any(node.random and node.kwargs.get("generator") is None for node in tape.nodes):
             raise Unstackable("a part draws from the global generator")
         return listener.draws
@@ -121,8 +143,12 @@ class _Loss(nn.Module):
 
     def forward(self, given: Mapping[str, Tensor], rng: Generator) -> Terms:
         module = self.module
+        buffers = list(module.buffers())
         one = module(given["x"], given.get("context"), rng, given.get("weight"))
-        return cast("Callable[[object], Terms]", module.objective)(one)
+        terms = cast("Callable[[object], Terms]", module.objective)(one)
+        if any(now is not before for now, before in zip(module.buffers(), buffers, strict=True)):
+            raise Unstackable("a part puts another buffer in place of its own")
+        return terms
 
 
 def _live(module: nn.Module) -> dict[str, Tensor]:
@@ -145,12 +171,12 @@ def _stacked(modules: Sequence[nn.Module], name: str) -> Tensor:
 # --- numbers that differ between members -------------------------------------------------------------------------
 
 
-def _floats(module: nn.Module) -> dict[str, float]:
+def _floats(module: nn.Module) -> dict[str, Any]:
     return {
         f"{i}.{name}": value
         for i, holder in enumerate(holders(module))
         for name, value in vars(holder).items()
-        if type(value) in (int, float)
+        if isinstance(value, NUMBERS) and not isinstance(value, bool)
     }
 
 
@@ -160,10 +186,7 @@ def _differing(modules: Sequence[nn.Module], like: Tensor) -> dict[str, Tensor]:
     if any(set(one) != set(found[0]) for one in found):
         raise Unstackable("the parts hold different numbers")
     columns = {name: [one[name] for one in found] for name in found[0]}
-    columns = {name: column for name, column in columns.items() if len(set(column)) > 1}
-    if any(all(type(value) is int for value in column) for column in columns.values()):
-        raise Unstackable("the parts count differently")
-    return {name: like.detach().new_tensor(column) for name, column in columns.items()}
+    return {name: like.detach().new_tensor(column) for name, column in columns.items() if len(set(column)) > 1}
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from isthmus.errors import SettingError
 from isthmus.recording import Program, Unrecordable, compiled, record
 from isthmus.training.adam import Adam
 from isthmus.training.ledger import Ledger
-from isthmus.training.pools import Pool, Terms
+from isthmus.training.pools import Pool, Terms, Unstackable
 from isthmus.training.rows import Gather, Rows
 from isthmus.training.surroundings import Attributes, Randomness
 
@@ -91,6 +91,8 @@ class Steps:
         """The recorded step for batches of this size; None where it runs as it stands."""
         key = (training, index.shape[-1])
         if key not in self._replays:
+            if training:
+                self._compare_with_alone(rows.take(index))
             self._replays[key] = self._prepared(rows, index, times, training)
         return self._replays[key]
 
@@ -153,8 +155,24 @@ class Steps:
         program = compiled(tape, into)
         with self._untouched():
             program.run()
-            _check(expected, [into.get(i) for i in range(len(expected))], COARSE if self.pool.half else None)
+            if _differ(expected, [into.get(i) for i in range(len(expected))], self.pool.half):
+                raise Unrecordable("replayed, it gives other numbers")
         return Replay(gathers, program, row, made)
+
+    def _compare_with_alone(self, batch: Rows) -> None:
+        """Refuse a population whose first member is not what it is alone, as where a hook sees no gradient."""
+        with self._untouched(), torch.enable_grad():
+            alone = self.pool.first_alone(batch, self.rngs[0])
+            if alone is None:
+                return
+            terms, parameters = alone
+            total = torch.stack(list(terms.values())).sum()
+            gradients = torch.autograd.grad(total, parameters, allow_unused=True)
+        with self._untouched():
+            together = self._answers(batch, training=True)
+        first = [None if t is None else t[0] for t in together]
+        if _differ([*(t.detach() for t in terms.values()), *gradients], first, self.pool.half):
+            raise Unstackable("together they give other numbers")
 
     def _answers(self, room: Rows, training: bool) -> list[Tensor | None]:
         """The terms, then the gradients of their sum where it trains."""
@@ -197,12 +215,13 @@ class Steps:
             self._recorded_of = Attributes(self.pool.holders())
 
 
-def _check(expected: Sequence[Tensor | None], got: Sequence[Tensor | None], coarse: float | None) -> None:
-    """Refuse a replay that differs by more than rounding, as one does whose step depends on a hidden state."""
-    for a, b in zip(expected, got, strict=True):
-        if a is None or b is None:
-            continue
-        finite = a[torch.isfinite(a)].abs()
-        bound = (coarse or TOLERANCE.get(a.dtype, COARSE)) * max(float(finite.max()) if finite.numel() else 0.0, 1e-3)
-        if not torch.allclose(a.double(), b.double(), rtol=0, atol=bound, equal_nan=True):
-            raise Unrecordable("replayed, it gives other numbers")
+def _differ(expected: Sequence[Tensor | None], got: Sequence[Tensor | None], half: bool) -> bool:
+    """Whether numbers differ by more than rounding, as they do where a step depends on a hidden state."""
+    pairs = [(a, b) for a, b in zip(expected, got, strict=True) if a is not None and b is not None]
+    return any(not _close(a, b, COARSE if half else TOLERANCE.get(a.dtype, COARSE)) for a, b in pairs)
+
+
+def _close(a: Tensor, b: Tensor, tolerance: float) -> bool:
+    finite = a[torch.isfinite(a)].abs()
+    bound = tolerance * max(float(finite.max()) if finite.numel() else 0.0, 1e-3)
+    return torch.allclose(a.double(), b.double(), rtol=0, atol=bound, equal_nan=True)
