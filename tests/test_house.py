@@ -144,7 +144,9 @@ def test_there_is_one_training_loop():
     asked = calls_of("autograd.grad")
     assert asked == {"training/steps.py", "jacobians.py"}, "losses are differentiated in training/steps.py alone"
     assert calls_of(".adam.step") == {"training/steps.py"}
-    assert calls_of("steps.train") == {"training/loop.py"}, "train through training.train: it clips, checks and repeats"
+    assert calls_of("epoch.train", "steps.train_all") == {"training/loop.py", "training/epochs.py"}, (
+        "train through training.train"
+    )
 
 
 def test_nothing_unsafe_is_loaded():

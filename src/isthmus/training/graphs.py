@@ -83,7 +83,7 @@ class Graphed(Steps):
         def step() -> None:
             torch.index_select(own, 0, turn, out=index)
             replay.run(index)
-            self.adam.step(replay.row[..., -1])
+            self._move(replay, replay.row)
             table.index_copy_(0, turn + done, replay.row.unsqueeze(0))
             turn.add_(1)
 

@@ -69,11 +69,14 @@ class Steps:
     def train(self, rows: Rows, index: Tensor, times: int) -> Tensor:
         """Train on the rows of that number; the terms and the gradient's length, (T + 1,) or (P, T + 1)."""
         row = self._run(rows, index, times, True)
-        replay = self._replays[True, index.shape[-1]]
+        self._move(self._replays[True, index.shape[-1]], row)
+        return row
+
+    def _move(self, replay: Replay | None, row: Tensor) -> None:
+        """Clip and move the parameters along the gradients of the step that gave `row`."""
         if replay is not None and len(replay.made) < len(self.adam.used):
             self.adam.clear(set(self.adam.used).difference(replay.made))
         self.adam.step(row[..., -1])
-        return row
 
     def look(self, rows: Rows, index: Tensor, times: int) -> Tensor:
         """The terms on these rows without training, and a 0."""
