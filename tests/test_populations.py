@@ -16,6 +16,7 @@ from sklearn.base import clone
 from torch import nn
 
 from isthmus import Autoencoder, codes, corruptions, decoders, encoders, likelihoods, load, penalties, zoo
+from isthmus._constraints import non_negative
 from isthmus._spec import Spec
 from isthmus.errors import DataError, DivergenceError, SettingError
 from isthmus.populations import fit_together
@@ -454,6 +455,30 @@ class Branching(Choosing):
         return _Branching(self.strength)
 
 
+@dataclass
+class Enclosed(Choosing):
+    """One whose number is any of a range, and hidden in a function."""
+
+    constraints: ClassVar[dict] = {"strength": non_negative()}
+
+
+@dataclass
+class Flagged(Enclosed):
+    """One whose number decides over a flag."""
+
+    def build(self, parts):
+        return _Flagged(self.strength > 0.5)
+
+
+class _Flagged(nn.Module):
+    def __init__(self, twice):
+        super().__init__()
+        self.twice = twice
+
+    def forward(self, p):
+        return p.z.square().sum(-1) * (2 if self.twice else 1)
+
+
 class _Branching(nn.Module):
     def __init__(self, strength):
         super().__init__()
@@ -463,7 +488,7 @@ class _Branching(nn.Module):
         return p.z.square().sum(-1) * (self.strength if self.strength > 0.5 else 0.1)
 
 
-@pytest.mark.parametrize("spec", [Leaky, Wide, Choosing, Branching])
+@pytest.mark.parametrize("spec", [Leaky, Wide, Choosing, Branching, Enclosed, Flagged])
 def test_users_specifications(spec):
     slot = "penalty" if issubclass(spec, penalties.Penalty) else "encoder"
     parts = [{slot: spec(number)} for number in (0.2, 0.6, 0.9)]

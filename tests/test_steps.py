@@ -271,6 +271,55 @@ def remembers(self, h):
     return h
 
 
+class Ramp:
+    """A helper object that counts its calls."""
+
+    def __init__(self):
+        self.calls = 0
+
+    def __call__(self):
+        self.calls += 1
+        return 1.0 if self.calls < 30 else 3.0
+
+
+def keeping(make, use):
+    """A network that keeps something of its user's making, and uses it at every step."""
+
+    class Keeping(networks.Between):
+        def __init__(self, inputs, outputs):
+            super().__init__(inputs, outputs)
+            self.own = make()
+
+        def between(self, h):
+            return use(self.own, h) if self.training else h
+
+    return Keeping
+
+
+def ticks(own, h):
+    own[0] += 1
+    return h if own[0] < 30 else 3 * h
+
+
+def shrinks(self, h):
+    with torch.no_grad():
+        self.out.weight.mul_(0.999)
+    return h
+
+
+HELPERS = {
+    "counts in a list": keeping(lambda: [0], ticks),
+    "counts in a dictionary": keeping(lambda: {0: 0}, ticks),
+    "counts in an array": keeping(lambda: np.zeros(1), ticks),
+    "counts in an object": keeping(Ramp, lambda own, h: h * own()),
+    "a generator of its own": keeping(
+        lambda: torch.Generator().manual_seed(3),
+        lambda own, h: h + torch.rand(h.shape, generator=own, dtype=h.dtype),
+    ),
+    "shrinks its weights": between(shrinks),
+}
+
+
 HIDDEN = {
     "counts": counts(lambda n, h: h * (1 + n / 100)),
     "counts, then changes": counts(lambda n, h: h if n < 30 else 3 * h),
@@ -293,6 +342,27 @@ def test_what_changes_from_step_to_step_is_never_frozen(name):
     if name != "reads, then writes":
         assert chosen.engine_.startswith("eager: "), chosen.engine_
     same_fits(eager, chosen)
+
+
+@pytest.mark.parametrize("name", HELPERS)
+def test_what_helpers_of_a_network_count_is_never_frozen(name):
+    settings = {"encoder": HELPERS[name], "dtype": "float64", "max_epochs": 8, "batch_size": 16}
+    same_fits(*both(lambda **e: Autoencoder(3, random_state=0, early_stopping=False, **settings, **e), rows(200, D)))
+
+
+class Overwriting(networks.Between):
+    """Writes into the rows it is given."""
+
+    def forward(self, x):
+        return super().forward(x.mul_(0.5).add_(0.1))
+
+
+@pytest.mark.parametrize("fraction", [0.1, 0])
+@pytest.mark.parametrize("batch", [16, None])
+def test_the_training_rows_are_never_written_into(batch, fraction):
+    settings = {"encoder": Overwriting, "dtype": "float64", "max_epochs": 60, "batch_size": batch, "random_state": 0}
+    settings |= {"validation_fraction": fraction, "early_stopping": False}
+    same_fits(*both(lambda **e: Autoencoder(3, **settings, **e), rows(200, D)))
 
 
 def test_what_is_kept_for_looking_at_does_not_change_the_fit():
