@@ -27,6 +27,7 @@ LEARNED = (
     "seed_",
     "n_iter_",
     "stopped_",
+    "engine_",
     "history_",
     "n_train_",
     "n_validation_",

@@ -193,6 +193,7 @@ def _trained(result: Result) -> RenderableType:
             ("code size", result["code_size"]),
             ("rows", f"{result['n_train']:,} trained on, {result['n_validation']:,} held out"),
             ("training", f"{result['epochs']} epochs, {short(result['seconds'])} s, ended by {result['stopped']}"),
+            ("steps", result["engine"]),
             ("held-out mse", validation["mse"]),
             ("held-out R²", validation["r2"]),
         ]

@@ -27,6 +27,7 @@ def info(run: Run) -> dict[str, Any]:
             "n_validation": ae.n_validation_,
             "epochs": ae.n_iter_,
             "stopped": ae.stopped_,
+            "engine": getattr(ae, "engine_", None),
             "seconds": sum(row.get("seconds", 0.0) for row in ae.history_),
             "losses": {k: v for k, v in (ae.history_ or [{}])[-1].items() if k not in ("epoch", "seconds")},
             "settings": {name: saving.encode(value) for name, value in ae.get_params(deep=False).items()},

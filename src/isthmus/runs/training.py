@@ -136,6 +136,7 @@ def _summary(run: Run, kind: str, held_out: np.ndarray) -> dict[str, Any]:
         "epochs": ae.n_iter_,
         "seconds": sum(row["seconds"] for row in ae.history_),
         "stopped": ae.stopped_,
+        "engine": ae.engine_,
         "validation": scores(ae, held_out) if len(held_out) else {"mse": None, "r2": None},
     }
 
