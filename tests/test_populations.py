@@ -20,6 +20,7 @@ from isthmus._constraints import non_negative
 from isthmus._spec import Spec
 from isthmus.errors import DataError, DivergenceError, SettingError
 from isthmus.populations import fit_together
+from isthmus.training import Unstackable
 from isthmus.training.stacked import Stacked
 
 MEMBERS = 3
@@ -207,6 +208,23 @@ def test_members_stop_by_themselves_and_the_rest_are_stacked_anew(pools):
     assert len({ae.n_iter_ for ae in made}) > 3, "choose rates that stop at different epochs"
     assert pools[0] == 6
     assert 1 < pools[1] <= 3
+
+
+def test_members_that_cannot_be_stacked_anew_go_on_one_by_one(monkeypatch):
+    begin = Stacked.first_alone
+
+    def refuse(self, *batch):
+        if self.members < 6:
+            raise Unstackable("later")
+        return begin(self, *batch)
+
+    monkeypatch.setattr(Stacked, "first_alone", refuse)
+    rates = (0.1, 0.03, 0.3, 0.2, 0.05, 0.02)
+    settings = STEPS | {"max_epochs": 60, "patience": 2, "schedule": "constant"}
+    made = [small("contractive", random_state=i, learning_rate=rates[i], **settings) for i in range(6)]
+    fit_together(made, rows())
+    for ae in made:
+        same(clone(ae).fit(rows()), ae)
 
 
 def test_a_member_that_diverges_is_the_only_one_to_suffer():

@@ -137,8 +137,10 @@ MESSAGES = [
     ({"device": None}, "device must be 'auto' or a device's name such as 'cpu'; got None"),
     (
         {"dtype": "float16"},
-        "dtype must be one of None, 'float32', 'float64', 'bfloat16', torch.float32, torch.float64, torch.bfloat16; "
-        "got 'float16'",
+        (
+            "dtype must be one of None, 'float32', 'float64', 'bfloat16', torch.float32, torch.float64, "
+            "torch.bfloat16; got 'float16'"
+        ),
     ),
     (
         {"input_shape": ()},

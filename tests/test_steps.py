@@ -431,6 +431,14 @@ def test_a_first_step_that_is_not_finite_is_a_divergence(engine, dtype):
     assert torch.equal(state(ae), state(ae.untrained()))
 
 
+@pytest.mark.parametrize("penalty", [penalties.Weights, penalties.L1])
+@pytest.mark.parametrize("strength", [1e-30, 1e-40])
+def test_a_strength_that_single_precision_cannot_hold(penalty, strength):
+    """Set aside, its inverse overflows."""
+    settings = {"penalty": penalty(strength), "dtype": "float32", "max_epochs": 12}
+    same_fits(*both(lambda **e: small("undercomplete", **settings, **e), rows()), atol=1e-5)
+
+
 def nowhere():
     class Nowhere(nn.Module):
         def forward(self, p):
