@@ -211,14 +211,14 @@ def test_members_stop_by_themselves_and_the_rest_are_stacked_anew(pools):
 
 
 def test_members_that_cannot_be_stacked_anew_go_on_one_by_one(monkeypatch):
-    begin = Stacked.first_alone
+    begin = Stacked.alone
 
     def refuse(self, *batch):
         if self.members < 6:
             raise Unstackable("later")
         return begin(self, *batch)
 
-    monkeypatch.setattr(Stacked, "first_alone", refuse)
+    monkeypatch.setattr(Stacked, "alone", refuse)
     rates = (0.1, 0.03, 0.3, 0.2, 0.05, 0.02)
     settings = STEPS | {"max_epochs": 60, "patience": 2, "schedule": "constant"}
     made = [small("contractive", random_state=i, learning_rate=rates[i], **settings) for i in range(6)]

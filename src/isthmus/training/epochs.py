@@ -68,7 +68,8 @@ class Epoch:
     def train(self, members: Sequence[Member]) -> list[Table]:
         steps, rows = self.steps, self.data.rows
         steps.pool.mode(training=True)
-        steps.refresh()
+        if any(member.observers for member in members):
+            steps.refresh()
         reseed(steps.rngs, [(member.settings.seed, member.state.epoch) for member in members])
         steps.train_all(rows, self._order(), self.ledger, self.times)
         return [(table, self.sizes) for table in self.ledger.read(self.sizes)]

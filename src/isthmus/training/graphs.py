@@ -97,7 +97,7 @@ class Graphed(Steps):
         pool = self.pool
         changed = [t.detach() for t in (*pool.parameters, *pool.first, *pool.second, pool.step)]
         kept = [t.clone() for t in changed]
-        with self._untouched():
+        with self._untouched(Rows(turn)):
             for _ in range(WARM_UP):
                 turn.zero_()
                 step()

@@ -74,9 +74,9 @@ class Pool:
         """Whether so many members rest that the others should be pooled anew."""
         return False
 
-    def first_alone(self, batch: Rows, rng: Generator) -> tuple[Terms, list[Tensor]] | None:
-        """The first member's terms as its module alone computes them, and the parameters they are of."""
-        return None
+    def alone(self, place: int, batch: Rows, rng: Generator) -> tuple[Terms, list[Tensor]]:
+        """A member's terms as its module alone computes them, and the parameters they are of."""
+        return self.objective(batch, [rng]), self.parameters
 
     def release(self) -> None:
         """Give every module memory of its own again."""

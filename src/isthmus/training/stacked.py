@@ -89,12 +89,14 @@ class Stacked(Pool):
         with _substituted(self.module, numbers), _Given(rng, noise):
             return cast("Terms", functional_call(self._loss, tensors, (given, rng)))
 
-    def first_alone(self, batch: Rows, rng: Generator) -> tuple[Terms, list[Tensor]]:
-        """The first member's terms as the module alone computes them, and the parameters they are of."""
-        given = {name: t[0] for name, t in vars(batch).items() if t is not None}
-        own = {name: t[0].detach().clone().requires_grad_(t.requires_grad) for name, t in self._tensors.items()}
+    def alone(self, place: int, batch: Rows, rng: Generator) -> tuple[Terms, list[Tensor]]:
+        """A member's terms as its module alone computes them, and the parameters they are of."""
+        given = {name: t[place] for name, t in vars(batch).items() if t is not None}
+        own = {name: t[place].detach().clone().requires_grad_(t.requires_grad) for name, t in self._tensors.items()}
+        module = self.states[place].module
+        module.train(self.module.training)
         with self.precision():
-            terms = cast("Terms", functional_call(self._loss, own, (given, rng)))
+            terms = cast("Terms", functional_call(_Loss(module), own, (given, rng)))
         return terms, [tensor for tensor in own.values() if tensor.requires_grad]
 
     def _found(self, batch: Rows) -> list[Draw]:

@@ -106,7 +106,10 @@ class State:
         return cls(module, Moments.of(module), good, latest, best, settings.max_epochs)
 
     def rewind(self) -> None:
-        """Before the first epoch's end: as fresh as `begin` left it."""
+        """As the last epoch's end left it; before the first, as fresh as `begin` did."""
+        if self.epoch:
+            self.latest.restore()
+            return
         self.good.restore()
         for moment in (self.moments.step, *self.moments.first, *self.moments.second):
             moment.zero_()

@@ -10,7 +10,7 @@ import torch
 from torch import Generator, Tensor
 
 from isthmus.errors import SettingError
-from isthmus.recording import Program, Unrecordable, compiled, record
+from isthmus.recording import Program, Recorded, Unrecordable, compiled, record
 from isthmus.training.adam import Adam
 from isthmus.training.ledger import Ledger
 from isthmus.training.pools import Pool, Terms, Unstackable
@@ -141,41 +141,53 @@ class Steps:
 
     def _recorded(self, rows: Rows, index: Tensor, training: bool) -> Replay:
         """Record the step on a batch, and check that the replay gives what the step itself gives."""
-        whole = index.shape == (len(rows),)  # all rows at once are in order
-        room = rows if whole else rows.room(index)
-        gathers = [] if whole else rows.gathers(room)
+        room = rows.room(index)
+        gathers = rows.gathers(room)
         for gather in gathers:
             gather(index.reshape(-1))
-        with self._untouched(watch=True):
+        with self._untouched(room, watch=True):
             expected = self._answers(room, training)
-        with self._untouched():
+        with self._untouched(room):
             tape = record(lambda: self._answers(room, training))
         row = expected[0].new_zeros((*expected[0].shape, len(self.names) + 1))  # type: ignore[union-attr]
         count = len(self.names)
         into = {i: row[..., i] for i in range(count)}
         made = [i for i, answer in enumerate(expected[count:]) if answer is not None]
         into |= {count + i: self.adam.gradients[i] for i in made}
-        program = compiled(tape, into)
-        with self._untouched():
-            program.run()
+        with self._untouched(room):
+            program = self._first_run(tape, into)
             if _differ(expected, [into.get(i) for i in range(len(expected))], self.pool.half):
                 raise Unrecordable("replayed, it gives other numbers")
         return Replay(gathers, program, row, made)
 
+    @staticmethod
+    def _first_run(tape: Recorded, into: Mapping[int, Tensor]) -> Program:
+        """A program that has run once: what torch refuses of it, the step itself may not ask for."""
+        try:
+            program = compiled(tape, into)
+            program.run()
+        except (RuntimeError, TypeError, ValueError, IndexError, ArithmeticError) as fault:
+            raise Unrecordable(str(fault).partition("\n")[0]) from fault
+        return program
+
     def _compare_with_alone(self, batch: Rows) -> None:
-        """Refuse a population whose first member is not what it is alone, as where a hook sees no gradient."""
-        with self._untouched(), torch.enable_grad():
-            alone = self.pool.first_alone(batch, self.rngs[0])
-            if alone is None:
-                return
-            terms, parameters = alone
+        """Refuse a population of which a member is not what it is alone, as where a hook sees no gradient."""
+        if self.pool.members is None:
+            return
+        with self._untouched(batch):
+            together = self._answers(batch, training=True)
+        for place in {0, self.pool.members // 3, 2 * self.pool.members // 3, self.pool.members - 1}:
+            own = [None if t is None else t[place] for t in together]
+            if _differ(self._alone(place, batch), own, self.pool.half):
+                raise Unstackable("together they give other numbers")
+
+    def _alone(self, place: int, batch: Rows) -> list[Tensor | None]:
+        """A member's terms and gradients as its own module computes them."""
+        with self._untouched(batch), torch.enable_grad():
+            terms, parameters = self.pool.alone(place, batch, self.rngs[place])
             total = torch.stack(list(terms.values())).sum()
             gradients = torch.autograd.grad(total, parameters, allow_unused=True)
-        with self._untouched():
-            together = self._answers(batch, training=True)
-        first = [None if t is None else t[0] for t in together]
-        if _differ([*(t.detach() for t in terms.values()), *gradients], first, self.pool.half):
-            raise Unstackable("together they give other numbers")
+        return [*(t.detach() for t in terms.values()), *gradients]
 
     def _answers(self, room: Rows, training: bool) -> list[Tensor | None]:
         """The terms, then the gradients of their sum where it trains."""
@@ -189,13 +201,15 @@ class Steps:
         return [*(t.detach() for t in terms), *gradients]
 
     @contextmanager
-    def _untouched(self, watch: bool = False) -> Iterator[None]:
-        """Leave random states, buffers and attributes as they were.
+    def _untouched(self, room: Rows, watch: bool = False) -> Iterator[None]:
+        """Leave rows, parameters, random states, buffers and attributes as they were.
 
         `watch`: refuse a step that changes itself, or draws where no recording can follow.
         """
         randomness, attributes = Randomness(self.rngs, self.pool.device), Attributes(self.pool.holders())
-        kept = [(t, t.clone()) for t in (*self.pool.buffers(), *attributes.tensors())]
+        given = [t for t in (room.x, room.weight, room.context) if t is not None]
+        touched = (*given, *self.pool.parameters, *self.pool.buffers(), *attributes.tensors())
+        kept = [(t.data, t.detach().clone()) for t in touched]
         try:
             yield
             if watch and attributes.changed():
@@ -205,7 +219,7 @@ class Steps:
         finally:
             attributes.restore()
             for tensor, was in kept:
-                tensor.data.copy_(was)
+                tensor.copy_(was)
             randomness.restore()
 
     def refresh(self) -> None:
