@@ -72,6 +72,7 @@ def test_train_writes_a_whole_run(cli, table):
         "n_validation": 15,
         "epochs": 3,
         "stopped": "max_epochs",
+        "engine": "eager",  # few steps
         "validation": {},
         "evidence": True,
     }

@@ -14,7 +14,7 @@ from isthmus._files import atomic
 from isthmus.errors import RunError
 from isthmus.training.state import State
 
-KEPT = ("epoch", "best", "best_epoch", "progress", "stopped", "history")
+KEPT = ("epoch", "best", "best_epoch", "progress", "stopped", "engine", "history")
 
 
 def write_checkpoint(path: Path, state: State) -> None:

@@ -135,9 +135,9 @@ def run(pool: Pool, members: Sequence[Member], data: Shared) -> None:
             seconds = (time.perf_counter() - began) / sum(member.active for member in members)
             for i, member in enumerate(members):
                 if member.active:
+                    member.state.engine = steps.how
                     _close(member, steps, tables[i], held[i], seconds)
     for member in members:
-        member.state.engine = steps.how or member.state.engine
         if not member.active:
             member.end(data.held_out is not None)
 
