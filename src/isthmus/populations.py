@@ -147,12 +147,14 @@ def _alone(job: Job) -> None:
 def _shared(jobs: Sequence[Job]) -> Shared:
     """The jobs' rows as one set, those that several have once."""
     rows, starts = _joined([job.rows for job in jobs])
-    held, held_starts = _joined([job.held_out for job in jobs if job.held_out is not None])
-    n_held = 0 if jobs[0].held_out is None else len(jobs[0].held_out)
-    return Shared(rows, held, starts, held_starts if n_held else None, len(jobs[0].rows), n_held)  # type: ignore[arg-type]
+    watched = [job.held_out for job in jobs if job.held_out is not None]
+    if not watched:
+        return Shared(rows, None, starts, None, len(jobs[0].rows), 0)
+    held, held_starts = _joined(watched)
+    return Shared(rows, held, starts, held_starts, len(jobs[0].rows), len(watched[0]))
 
 
-def _joined(sets: Sequence[Rows]) -> tuple[Rows | None, list[int]]:
+def _joined(sets: Sequence[Rows]) -> tuple[Rows, list[int]]:
     """Sets one after the other, and where each begins."""
     places: dict[int, int] = {}
     distinct: list[Rows] = []
@@ -162,7 +164,5 @@ def _joined(sets: Sequence[Rows]) -> tuple[Rows | None, list[int]]:
             places[one.x.data_ptr()] = sum(map(len, distinct))
             distinct.append(one)
         starts.append(places[one.x.data_ptr()])
-    if not distinct:
-        return None, []
     x = distinct[0].x if len(distinct) == 1 else torch.cat([one.x for one in distinct])
     return Rows(x), starts

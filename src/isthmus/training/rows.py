@@ -27,15 +27,19 @@ class Rows:
 
     def part(self, start: int, n: int) -> Rows:
         """n rows from `start` on."""
-        return Rows(*(None if t is None else t[start : start + n] for t in (self.x, self.weight, self.context)))  # type: ignore[arg-type]
+        return self._each(lambda t: t[start : start + n])
 
     def take(self, index: Tensor) -> Rows:
         """The rows of that number: index (B,), or (P, B) for P members."""
-        return Rows(*(None if t is None else _taken(t, index) for t in (self.x, self.weight, self.context)))  # type: ignore[arg-type]
+        return self._each(lambda t: _taken(t, index))
 
     def room(self, index: Tensor) -> Rows:
-        """Memory for what `take_into` puts there."""
-        return Rows(*(None if t is None else _room(t, index) for t in (self.x, self.weight, self.context)))  # type: ignore[arg-type]
+        """Memory for what `gathers` puts there."""
+        return self._each(lambda t: _room(t, index))
+
+    def _each(self, change: Callable[[Tensor], Tensor]) -> Rows:
+        weight, context = (None if t is None else change(t) for t in (self.weight, self.context))
+        return Rows(change(self.x), weight, context)
 
     def gathers(self, room: Rows) -> list[Gather]:
         """As `take`, into memory made before: calls that want the row numbers, flat."""
