@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
@@ -13,6 +13,7 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
 OPAQUE = ("mkldnn_rnn", "cudnn_rnn", "miopen_rnn")
+Leaf = TypeVar("Leaf")
 NOTHING = torch.empty(0)
 SAME = (torch.ops.aten.detach.default, torch.ops.aten.alias.default)
 SHAPES_FROM_VALUES = (torch.Tag.dynamic_output_shape, torch.Tag.data_dependent_output)
@@ -53,7 +54,7 @@ class Node:
     alias: bool = False
 
     def inputs(self) -> list[Value]:
-        return list(values_in((self.args, tuple(self.kwargs.values()))))
+        return list(leaves((self.args, tuple(self.kwargs.values())), Value))
 
     @property
     def random(self) -> bool:
@@ -65,12 +66,13 @@ class Node:
         return self.op._schema.is_mutable and not self.outs
 
 
-def values_in(tree: Any) -> Iterator[Value]:
-    if isinstance(tree, Value):
+def leaves(tree: Any, kind: type[Leaf]) -> Iterator[Leaf]:
+    """Whatever of a kind lies in nested sequences."""
+    if isinstance(tree, kind):
         yield tree
     elif isinstance(tree, tuple | list):
         for part in tree:
-            yield from values_in(part)
+            yield from leaves(part, kind)
 
 
 def replaced(tree: Any, change: Callable[[Value], Any]) -> Any:
@@ -124,7 +126,7 @@ class Tape(TorchDispatchMode):
         return value
 
     def _note(self, func: OpOverload, args: tuple[Any, ...], kwargs: dict[str, Any], out: Any) -> None:
-        if any(t.layout is not torch.strided for t in _tensors((args, tuple(kwargs.values()), out))):
+        if any(t.layout is not torch.strided for t in leaves((args, tuple(kwargs.values()), out), Tensor)):
             raise Unrecordable(f"{func} is of sparse tensors")
         outs = [out] if isinstance(out, Tensor) else list(out) if isinstance(out, tuple | list) else []
         outs = [NOTHING if o is None else o for o in outs]  # a gradient that was not asked for
@@ -137,7 +139,7 @@ class Tape(TorchDispatchMode):
         if func._schema.is_mutable:
             self._mutation(node, args, outs)
             return
-        sources = {_storage(t) for t in _tensors((args, tuple(kwargs.values())))}
+        sources = {_storage(t) for t in leaves((args, tuple(kwargs.values())), Tensor)}
         node.alias = bool(outs) and all(_storage(o) in sources for o in outs)
         if node.alias:
             self._viewed.update(_storage(o) for o in outs)
@@ -175,14 +177,6 @@ class Tape(TorchDispatchMode):
 def _fills(node: Node) -> bool:
     """Whether it draws numbers into a tensor whatever that held."""
     return node.random and node.op._schema.is_mutable and len(node.inputs()) <= 1
-
-
-def _tensors(tree: Any) -> Iterator[Tensor]:
-    if isinstance(tree, Tensor):
-        yield tree
-    elif isinstance(tree, tuple | list):
-        for part in tree:
-            yield from _tensors(part)
 
 
 def _storage(tensor: Tensor) -> int:

@@ -102,10 +102,11 @@ class Steps:
     def _eager(self, batch: Rows, training: bool) -> Tensor:
         """The step as it stands: the definition that a recording has to match."""
         answers = self._answers(batch, training)
-        terms, gradients = answers[: len(self.names)], answers[len(self.names) :]
+        terms = [term for term in answers[: len(self.names)] if term is not None]
+        gradients = answers[len(self.names) :]
         for own, gradient in zip(self.adam.gradients, gradients, strict=False):  # none where it only looks
             own.zero_() if gradient is None else own.copy_(gradient)
-        return torch.stack([*terms, torch.zeros_like(terms[0])], dim=-1)  # type: ignore[list-item,arg-type]
+        return torch.stack([*terms, torch.zeros_like(terms[0])], dim=-1)
 
     def _terms(self, batch: Rows) -> Terms:
         terms = self.pool.objective(batch, self.rngs)
@@ -149,8 +150,8 @@ class Steps:
             expected = self._answers(room, training)
         with self._untouched(room):
             tape = record(lambda: self._answers(room, training))
-        row = expected[0].new_zeros((*expected[0].shape, len(self.names) + 1))  # type: ignore[union-attr]
-        count = len(self.names)
+        count, lead = len(self.names), () if self.pool.members is None else (self.pool.members,)
+        row = self.pool.parameters[0].detach().new_zeros((*lead, count + 1))
         into = {i: row[..., i] for i in range(count)}
         made = [i for i, answer in enumerate(expected[count:]) if answer is not None]
         into |= {count + i: self.adam.gradients[i] for i in made}
