@@ -3,6 +3,7 @@
 import copy
 import pickle
 from dataclasses import dataclass
+from math import prod
 from typing import ClassVar
 
 import networks
@@ -448,17 +449,17 @@ class Leaky(Spec):
     slope: float = 0.1
     constraints: ClassVar[dict] = {}
 
-    def build(self, inputs, outputs):
-        return nn.Sequential(nn.Linear(inputs, 5), nn.LeakyReLU(self.slope), nn.Linear(5, outputs))
+    def build(self, shape, outputs):
+        return nn.Sequential(nn.Linear(prod(shape), 5), nn.LeakyReLU(self.slope), nn.Linear(5, outputs))
 
 
 @dataclass
 class Wide(Leaky):
     """One whose number shapes the module."""
 
-    def build(self, inputs, outputs):
+    def build(self, shape, outputs):
         width = int(20 * self.slope)
-        return nn.Sequential(nn.Linear(inputs, width), nn.Tanh(), nn.Linear(width, outputs))
+        return nn.Sequential(nn.Linear(prod(shape), width), nn.Tanh(), nn.Linear(width, outputs))
 
 
 @dataclass

@@ -9,14 +9,14 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from members import KINDS, SPECS, Convolution, rows, small
+from members import KINDS, SPECS, Convolution, as_rows_need, rows, small
 from safetensors.torch import load_file, save_file
 from sklearn.base import clone
 from torch import nn
 
 from isthmus import AnomalyDetector, Autoencoder, codes, encoders, load
 from isthmus.errors import DataError, RunError, SettingError
-from isthmus.loading import MODULES
+from isthmus.loading import MODULES, READERS
 
 
 def saved(tmp_path, ae=None):
@@ -81,6 +81,7 @@ def test_every_specification_is_saved(spec, tmp_path):
     slot = slot or type(spec).__module__.rpartition(".")[2].removesuffix("s")
     needs = {"KL": codes.Activation(), "Sum": codes.Activation(), "Divergence": codes.Gaussian()}
     settings = {"code": needs[type(spec).__name__]} if type(spec).__name__ in needs else {}
+    settings |= as_rows_need(spec)
     ae = Autoencoder(4, **settings | {slot: spec}, max_epochs=1, random_state=0).fit(rows())
     again = load(saved(tmp_path, ae))
     assert getattr(again, slot) == spec
@@ -263,7 +264,7 @@ def test_the_message_names_the_misfit(tmp_path):
         f"config.json and model.safetensors do not fit ('penalties.torch'); in {folder}; train again"
     )
     edit(folder, ["estimator"], "Regressor")
-    assert str(refused(folder)) == f"no estimator called 'Regressor'; {folder}; Autoencoder or AnomalyDetector"
+    assert str(refused(folder)) == f"no estimator called 'Regressor'; {folder}; {' or '.join(READERS)}"
 
 
 def test_learned_entries_cannot_replace_anything_else(tmp_path):
@@ -318,7 +319,8 @@ def test_damaged_detectors(path, value, tmp_path):
 
 
 def test_nothing_is_imported_by_name():
-    assert set(MODULES) == {"codes", "corruptions", "decoders", "encoders", "likelihoods", "penalties"}
+    slots = {"codes", "corruptions", "decoders", "encoders", "likelihoods", "penalties"}
+    assert set(MODULES) == slots | {"networks", "pretraining"}
     assert all(part.__name__.startswith("isthmus.") for part in MODULES.values())
 
 

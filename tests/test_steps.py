@@ -9,7 +9,7 @@ import networks
 import numpy as np
 import pytest
 import torch
-from members import KINDS, SPECS, rows, small
+from members import KINDS, SPECS, as_rows_need, rows, small
 from networks import between
 from sklearn.base import clone
 from torch import nn
@@ -31,7 +31,7 @@ CPU = torch.device("cpu")
 def job(ae, X, weight=None):
     """An estimator about to be trained."""
     ae.validate()
-    return fitting.prepared(ae, fitting.learned(ae, X, weight, 0), 0)
+    return fitting.prepared(ae, fitting.learned(ae, fitting.Table(X, weight), 0), 0)
 
 
 def stepping(prepared, engine):
@@ -101,7 +101,7 @@ def with_part(part):
     """Settings of an estimator that holds this specification."""
     slot = {"codes": "code", "corruptions": "corruption", "encoders": "encoder", "decoders": "decoder"}
     slot |= {"likelihoods": "likelihood", "penalties": "penalty"}
-    settings = {"encoder": encoders.MLP((5,)), slot[type(part).__module__.partition(".")[2]]: part}
+    settings = {"encoder": encoders.MLP((5,)), slot[type(part).__module__.partition(".")[2]]: part} | as_rows_need(part)
     if "KL" in repr(part):
         settings["code"] = codes.Activation()
     return settings | ({"code": codes.Gaussian()} if isinstance(part, penalties.Divergence) else {})

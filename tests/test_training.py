@@ -12,7 +12,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from isthmus import _fitting as fitting
-from isthmus import corruptions, penalties
+from isthmus import Autoencoder, corruptions, load, penalties
 from isthmus.errors import DivergenceError, RunError
 from isthmus.training import Rows, Settings, State, train, write_checkpoint
 
@@ -202,7 +202,7 @@ def test_training_is_that_of_plain_torch(clip, decay, schedule, engine):
 
 def seen_by(ae, X):
     """The rows of every batch of a fit, an epoch each."""
-    job = fitting.prepared(ae, fitting.learned(ae, X, None, 0), 0)
+    job = fitting.prepared(ae, fitting.learned(ae, fitting.Table(X), 0), 0)
     seen, epochs = [], []
     job.member.state.module.register_forward_pre_hook(lambda module, args: seen.append(args[0].clone()))
     train(job.member.state, job.rows, job.member.settings, None, [lambda state: epochs.append(len(seen))])
@@ -484,3 +484,29 @@ def test_held_out_rows_meet_the_same_noise_every_epoch():
     ae = small("denoising", learning_rate=1e-300, weight_decay=0.0).fit(rows())
     watched = {epoch["validation_loss"] for epoch in ae.history_}
     assert len(watched) == 1
+
+
+def in_another_order(conv):
+    """The kernel's numbers with the channels side by side."""
+    conv.to(memory_format=torch.channels_last)
+
+
+def with_gaps(conv):
+    """The kernel's numbers as every second one of a larger tensor."""
+    conv.weight.data = torch.stack([conv.weight.data, conv.weight.data], dim=-1)[..., 0]
+
+
+@pytest.mark.parametrize("engine", ["eager", "recorded"])
+@pytest.mark.parametrize("lay_out", [in_another_order, with_gaps])
+def test_the_order_of_a_parameter_in_memory_changes_nothing(lay_out, engine, tmp_path):
+    X = np.random.default_rng(0).normal(size=(60, 2 * 4 * 3))
+    fitted = []
+    for change in (lambda conv: None, lay_out):
+        torch.manual_seed(0)
+        network = nn.Sequential(nn.Conv2d(2, 5, 3, padding=1), nn.Tanh(), nn.Flatten(), nn.Linear(5 * 12, 3))
+        change(network[0])
+        ae = Autoencoder(3, encoder=network, input_shape=(2, 4, 3), max_epochs=3, engine=engine, random_state=0)
+        fitted.append(ae.fit(X, observers=[lambda state: write_checkpoint(tmp_path / "last", state)]).transform(X))
+        ae.save(tmp_path / "model")
+        np.testing.assert_array_equal(load(tmp_path / "model", encoder=network).transform(X), fitted[-1])
+    np.testing.assert_allclose(fitted[1], fitted[0], rtol=1e-9, atol=1e-12)

@@ -9,27 +9,42 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from isthmus import codes, corruptions, decoders, encoders, evidence, likelihoods, penalties, zoo
+    from isthmus import codes, corruptions, decoders, encoders, evidence, likelihoods, networks, penalties, zoo
     from isthmus.anomaly import AnomalyDetector
+    from isthmus.boltzmann import BoltzmannMachine
+    from isthmus.classifier import Classifier
     from isthmus.estimators import Autoencoder
     from isthmus.loading import load
+    from isthmus.pretraining import finetune
     from isthmus.sweeping import sweep
 
 __version__ = "0.1.0"
 
-_NAMES = {"Autoencoder": "estimators", "AnomalyDetector": "anomaly", "load": "loading", "sweep": "sweeping"}
-_MODULES = ("codes", "corruptions", "decoders", "encoders", "evidence", "likelihoods", "penalties", "zoo")
+_NAMES = {
+    "AnomalyDetector": "anomaly",
+    "Autoencoder": "estimators",
+    "BoltzmannMachine": "boltzmann",
+    "Classifier": "classifier",
+    "finetune": "pretraining",
+    "load": "loading",
+    "sweep": "sweeping",
+}
+_MODULES = ("codes", "corruptions", "decoders", "encoders", "evidence", "likelihoods", "networks", "penalties", "zoo")
 
 __all__ = [
     "AnomalyDetector",
     "Autoencoder",
+    "BoltzmannMachine",
+    "Classifier",
     "codes",
     "corruptions",
     "decoders",
     "encoders",
     "evidence",
+    "finetune",
     "likelihoods",
     "load",
+    "networks",
     "penalties",
     "sweep",
     "zoo",

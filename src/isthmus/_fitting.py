@@ -1,4 +1,8 @@
-"""What `fit` does between the checks and the loop: split, scale, assemble, train, and note what was learned."""
+"""What `fit` does between the checks and the loop: split, scale, assemble, train, and note what was learned.
+
+Every estimator of ours goes this way: one offers settings by the names that `Autoencoder` has, `build_module`, which
+makes its module with the first weights, and `unit_interval`, whether that module needs rows in [0, 1].
+"""
 
 from __future__ import annotations
 
@@ -7,13 +11,13 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from isthmus.assembly import Blueprint, assemble
+from isthmus.assembly import assemble
 from isthmus.autoencoder import Composition
 from isthmus.errors import DataError, SettingError
 from isthmus.progress import bar
@@ -25,9 +29,32 @@ if TYPE_CHECKING:
     from isthmus.estimators import Autoencoder
 
 Array = NDArray[np.floating]
-Weighted = tuple[Any, Any]  # rows and their weights, or None
+Estimator = Any  # an Autoencoder, or what has its training settings, `build_module` and `unit_interval`
 STEPS = 6000
 LEAST_HELD_OUT = 10  # fewer rows than this say too little about when to stop
+
+
+class Table(NamedTuple):
+    """Rows (N, D), and of each its weight and its context (a class, a group), where they have any."""
+
+    x: Array
+    weight: Array | None = None
+    context: NDArray[np.integer] | None = None
+
+    def at(self, index: NDArray[np.intp] | NDArray[np.bool_]) -> Table:
+        weight, context = (None if column is None else column[index] for column in (self.weight, self.context))
+        return Table(self.x[index], weight, context)
+
+    def scaled(self, scaler: Scaler) -> Table:
+        return self._replace(x=scaler.apply(self.x))
+
+    def weighing(self) -> Table:
+        """The rows whose weight is positive; without weights where these are all alike."""
+        if self.weight is None or np.all(self.weight > 0):
+            return self
+        left = self.at(self.weight > 0)
+        alike = left.weight is not None and bool(np.all(left.weight == left.weight[0]))
+        return left._replace(weight=None) if alike else left
 
 
 @dataclass(frozen=True)
@@ -39,17 +66,15 @@ class Learned:
     low: Array  # (D,) in scaled units
     high: Array
     mean: Array
-    x: Array  # (N, D) to train on
-    weight: Array | None
-    held: Array | None  # rows to watch
-    held_weight: Array | None
+    rows: Table  # to train on
+    held: Table | None  # to watch
 
 
 @dataclass(frozen=True)
 class Job:
     """An estimator about to be trained."""
 
-    ae: Autoencoder
+    ae: Estimator
     member: Member
     rows: Rows
     held_out: Rows | None
@@ -62,12 +87,10 @@ class Job:
         ae.module_.eval()
 
 
-def fit(
-    ae: Autoencoder, X: Array, weight: Array | None, observers: Sequence[Observer] = (), resume: Path | None = None
-) -> None:
-    """Learn scaling and weights from rows X; leaves the fitted attributes on `ae`."""
+def fit(ae: Estimator, table: Table, observers: Sequence[Observer] = (), resume: Path | None = None) -> None:
+    """Learn scaling and weights from rows; leaves the fitted attributes on `ae`."""
     seed = seed_of(ae)
-    job = prepared(ae, learned(ae, X, weight, seed), seed, observers)
+    job = prepared(ae, learned(ae, table, seed), seed, observers)
     if resume is not None:
         read_checkpoint(resume, job.member.state)
     with ExitStack() as stack:
@@ -76,43 +99,40 @@ def fit(
         train(job.member.state, job.rows, job.member.settings, job.held_out, [*observers, *shown])
 
 
-def learned(ae: Autoencoder, X: Array, weight: Array | None, seed: int) -> Learned:
-    """Split rows X, learn their scaling from the part to train on, and apply it."""
-    X, weight = drop_weightless(X, weight)
-    check_varies(X)
-    kept, held = split(len(X), ae.validation_fraction, seed)
-    watched = X[held] if len(held) else None
-    return _learned(
-        ae, (X[kept], None if weight is None else weight[kept]), (watched, None if weight is None else weight[held])
-    )
+def learned(ae: Estimator, table: Table, seed: int) -> Learned:
+    """Split rows, learn their scaling from the part to train on, and apply it."""
+    table = table.weighing()
+    check_varies(table.x)
+    kept, held = split(len(table.x), ae.validation_fraction, seed)
+    return _learned(ae, table.at(kept), table.at(held) if len(held) else None)
 
 
-def prepared(ae: Autoencoder, known: Learned, seed: int, observers: Sequence[Observer] = ()) -> Job:
+def prepared(ae: Estimator, known: Learned, seed: int, observers: Sequence[Observer] = ()) -> Job:
     """Assemble the module with its first weights; all that is left is to train it."""
     _assemble(ae, known, seed)
-    rows = _rows(ae, known.x, known.weight)
-    held_out = None if known.held is None else _rows(ae, known.held, known.held_weight)
+    rows = _rows(ae, known.rows)
+    held_out = None if known.held is None else _rows(ae, known.held)
     settings = _settings(ae, len(rows), seed)
     return Job(ae, Member(State.begin(ae.module_, settings), settings, observers), rows, held_out)
 
 
-def partial_fit(ae: Autoencoder, X: Array, weight: Array | None) -> None:
-    """One epoch on rows X at the full learning rate, going on from whatever `ae` has learned."""
-    X, weight = drop_weightless(X, weight)
+def partial_fit(ae: Estimator, table: Table) -> None:
+    """One epoch on rows at the full learning rate, going on from whatever `ae` has learned."""
+    table = table.weighing()
     if not hasattr(ae, "module_"):
-        check_varies(X)
-        _assemble(ae, _learned(ae, (X, weight), (None, None)), seed_of(ae))
-    settings = _settings(ae, len(X), ae.seed_)
+        check_varies(table.x)
+        _assemble(ae, _learned(ae, table, None), seed_of(ae))
+    settings = _settings(ae, len(table.x), ae.seed_)
     state = ae.__dict__.pop("_state", None) or _continued(ae, settings)
     state.stopped = ""
     own = {"max_epochs": state.epoch + 1, "began": state.epoch, "schedule": "constant", "early_stopping": False}
     once = Settings(**vars(settings) | own)
-    train(state, _rows(ae, ae.scaler_.apply(X), weight), once)
+    train(state, _rows(ae, table.scaled(ae.scaler_)), once)
     ae._state = state  # not where training diverged: the optimiser's moments are spoiled
     _note(ae, state)
 
 
-def _continued(ae: Autoencoder, settings: Settings) -> State:
+def _continued(ae: Estimator, settings: Settings) -> State:
     """A fresh optimiser for weights that may have epochs behind them."""
     state = State.begin(ae.module_, settings)
     state.epoch, state.history = getattr(ae, "n_iter_", 0), list(getattr(ae, "history_", ()))
@@ -133,7 +153,7 @@ def sample(module: Composition, n: int, random_state: int | None) -> Array:
     """n rows decoded from codes drawn from the prior, in scaled units, (n, D)."""
     like = next(module.parameters())
     rng = torch.Generator(device=like.device)
-    rng.manual_seed(_seed(random_state))
+    rng.manual_seed(seed_from(random_state))
     z = module.code.sample(n, rng)
     if z is None:
         raise SettingError(
@@ -155,12 +175,13 @@ def split(n: int, fraction: float, seed: int) -> tuple[NDArray[np.intp], NDArray
     return np.sort(order[held:]), np.sort(order[:held])
 
 
-def seed_of(ae: Autoencoder) -> int:
+def seed_of(ae: Estimator) -> int:
     """The number that decides everything random of a fit; a new one each time where `random_state` is None."""
-    return _seed(ae.random_state)
+    return seed_from(ae.random_state)
 
 
-def _seed(random_state: int | np.random.RandomState | None) -> int:
+def seed_from(random_state: int | np.random.RandomState | None) -> int:
+    """A whole number from what scikit-learn takes for one."""
     if random_state is None:
         return int(np.random.SeedSequence().generate_state(1)[0])
     if isinstance(random_state, np.random.RandomState):
@@ -168,16 +189,8 @@ def _seed(random_state: int | np.random.RandomState | None) -> int:
     return int(random_state)
 
 
-def drop_weightless(X: Array, weight: Array | None) -> tuple[Array, Array | None]:
-    """Rows whose weight is positive, and those weights; None where they are all alike."""
-    if weight is None or np.all(weight > 0):
-        return X, weight
-    left = weight[weight > 0]
-    return X[weight > 0], None if np.all(left == left[0]) else left
-
-
-def _learned(ae: Autoencoder, train: Weighted, held: Weighted) -> Learned:
-    X, weight = train
+def _learned(ae: Estimator, table: Table, held: Table | None) -> Learned:
+    X, weight = table.x, table.weight
     shape = tuple(ae.input_shape) if ae.input_shape is not None else (X.shape[1],)
     if int(np.prod(shape)) != X.shape[1]:
         raise SettingError(
@@ -187,52 +200,51 @@ def _learned(ae: Autoencoder, train: Weighted, held: Weighted) -> Learned:
         )
     scaler = fit_scaler(X, _scaling(ae, X, shape), weight)
     low, high = scaler.apply(X.min(axis=0)[None])[0], scaler.apply(X.max(axis=0)[None])[0]
-    scaled = scaler.apply(X)
-    mean = np.average(scaled, axis=0, weights=weight)
-    watched = None if held[0] is None else scaler.apply(held[0])
-    return Learned(scaler, shape, low, high, mean, scaled, weight, watched, held[1])
+    scaled = table.scaled(scaler)
+    mean = np.average(scaled.x, axis=0, weights=weight)
+    return Learned(scaler, shape, low, high, mean, scaled, None if held is None else held.scaled(scaler))
 
 
-def _assemble(ae: Autoencoder, known: Learned, seed: int) -> None:
+def _assemble(ae: Estimator, known: Learned, seed: int) -> None:
     """The module with its first weights, and what was learned of the rows, as attributes of `ae`."""
-    blueprint = Blueprint(ae.slots(), ae.code_size, known.shape, known.low, known.high)
-    module = assemble(blueprint, seed, _dtype(ae.dtype, known.x.dtype), _device(ae.device))
+    module = ae.build_module(known, seed, _dtype(ae.dtype, known.rows.x.dtype), _device(ae.device))
     low, high = known.low.min(), known.high.max()
-    if getattr(module.likelihood, "unit_interval", False) and (low < 0 or high > 1):
+    if getattr(getattr(module, "likelihood", ae), "unit_interval", False) and (low < 0 or high > 1):
         raise DataError(
             f"rows reach from {low:g} to {high:g}",
             where=f"under scaling={ae.scaling!r}",
             expected="numbers in [0, 1], as this likelihood needs",
             hint="use scaling='minmax'",
         )
-    ae.scaler_, ae.blueprint_, ae.module_, ae.seed_, ae.mean_ = known.scaler, blueprint, module, seed, known.mean
+    ae.scaler_, ae.module_, ae.seed_, ae.mean_ = known.scaler, module, seed, known.mean
     for name in ("_state", "n_iter_", "history_", "stopped_", "engine_"):  # of an earlier fit
         ae.__dict__.pop(name, None)
 
 
-def _note(ae: Autoencoder, state: State) -> None:
+def _note(ae: Estimator, state: State) -> None:
     ae.n_iter_, ae.history_, ae.stopped_ = state.epoch, state.history, state.stopped
-    said = {name: getattr(term, "estimated", None) for name, term in ae.module_.penalties.items()}
+    terms = getattr(ae.module_, "penalties", {})
+    said = {name: getattr(term, "estimated", None) for name, term in terms.items()}
     ae.engine_ = "; ".join([state.engine, *(f"{name} by {how}" for name, how in said.items() if how)])
 
 
-def _scaling(ae: Autoencoder, X: Array, shape: tuple[int, ...]) -> str | None:
+def _scaling(ae: Estimator, X: Array, shape: tuple[int, ...]) -> str | None:
     if ae.scaling != "auto":
         return ae.scaling
-    likelihood = ae.likelihood.build() if hasattr(ae.likelihood, "build") else ae.likelihood
-    if getattr(likelihood, "unit_interval", False):
+    if ae.unit_interval:
         return None if X.min() >= 0 and X.max() <= 1 else "minmax"
     return "global" if len(shape) > 1 else "standard"
 
 
-def _rows(ae: Autoencoder, x_scaled: Array, weight: Array | None) -> Rows:
+def _rows(ae: Estimator, table: Table) -> Rows:
     like = next(ae.module_.parameters())
-    x = torch.as_tensor(x_scaled).to(like.device, like.dtype)
-    w = None if weight is None else torch.as_tensor(weight / weight.mean()).to(like.device, like.dtype)
-    return Rows(x, w)
+    x = torch.as_tensor(table.x).to(like.device, like.dtype)
+    w = None if table.weight is None else torch.as_tensor(table.weight / table.weight.mean()).to(x)
+    context = None if table.context is None else torch.as_tensor(table.context).to(like.device)
+    return Rows(x, w, context)
 
 
-def _settings(ae: Autoencoder, n: int, seed: int) -> Settings:
+def _settings(ae: Estimator, n: int, seed: int) -> Settings:
     rows = batch_size(ae.batch_size, n)
     return Settings(
         max_epochs=epochs(ae.max_epochs, -(-n // rows)),

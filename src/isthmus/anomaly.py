@@ -14,7 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from isthmus import saving
 from isthmus._constraints import AnyOf, Constraint, Has, Number, OneOf, check, non_negative, optional
-from isthmus._fitting import drop_weightless, split
+from isthmus._fitting import Table, split
 from isthmus._inputs import read_rows, read_weights
 from isthmus.estimators import Autoencoder
 from isthmus.inference import batched
@@ -82,7 +82,7 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
         """
         check(type(self).__name__, self.get_params(deep=False), self.constraints)
         X = read_rows(self, X, reset=True)
-        X, weight = drop_weightless(X, read_weights(sample_weight, X))
+        X, weight, _ = Table(X, read_weights(sample_weight, X)).weighing()
         self.autoencoder_ = self._template(X.shape[1])
         self.autoencoder_.fit(X, sample_weight=weight)
         held = split(len(X), self.autoencoder_.validation_fraction, self.autoencoder_.seed_)[1]

@@ -91,11 +91,10 @@ def assemble(blueprint: Blueprint, seed: int, dtype: torch.dtype, device: torch.
 
 
 def _compose(blueprint: Blueprint) -> Composition:
-    width = len(blueprint.low)
     likelihood = _likelihood(blueprint)
     code = _code(blueprint)
-    encoder = _encoder(blueprint, width, code.width)
-    decoder = _decoder(blueprint, code.size, width * likelihood.width, encoder)
+    encoder = _encoder(blueprint, code.width)
+    decoder = _decoder(blueprint, code.size, likelihood.width, encoder)
     terms = _penalties(blueprint.slot("penalty"), Parts(encoder, code, decoder))
     module = Composition(_corruption(blueprint), encoder, code, decoder, likelihood, terms)
     for name, term in terms.items():
@@ -130,22 +129,24 @@ def _code(blueprint: Blueprint) -> codes.Code:
     return code
 
 
-def _encoder(blueprint: Blueprint, inputs: int, outputs: int) -> nn.Module:
-    part = blueprint.slot("encoder")
+def _encoder(blueprint: Blueprint, outputs: int) -> nn.Module:
+    part, inputs = blueprint.slot("encoder"), len(blueprint.low)
     if isinstance(part, Spec):
-        return part.build(inputs, outputs)
+        return part.build(blueprint.input_shape, outputs)
     module = foreign.ForeignEncoder(foreign.instance(part, "encoder", inputs, outputs), blueprint.input_shape)
     foreign.check_width(module, "encoder", inputs, outputs)
     return module
 
 
-def _decoder(blueprint: Blueprint, inputs: int, outputs: int, encoder: nn.Module) -> nn.Module:
-    part = blueprint.slot("decoder")
+def _decoder(blueprint: Blueprint, inputs: int, width: int, encoder: nn.Module) -> nn.Module:
+    """`width` is how many numbers the likelihood takes of each entry."""
+    part, outputs = blueprint.slot("decoder"), len(blueprint.low) * width
     if part is None:
         mirror = getattr(blueprint.slot("encoder"), "mirror", decoders.MLP)
         part = mirror()
     if isinstance(part, Spec):
-        return part.build(inputs, outputs, encoder)
+        channels, *extents = blueprint.input_shape if len(blueprint.input_shape) > 1 else (1, *blueprint.input_shape)
+        return part.build(inputs, (channels * width, *extents), encoder)
     module = foreign.ForeignDecoder(foreign.instance(part, "decoder", inputs, outputs))
     foreign.check_width(module, "decoder", inputs, outputs)
     return module
@@ -154,7 +155,8 @@ def _decoder(blueprint: Blueprint, inputs: int, outputs: int, encoder: nn.Module
 def _corruption(blueprint: Blueprint) -> corruptions.Corruption:
     part = blueprint.slot("corruption")
     if isinstance(part, Spec):
-        return part.build(_tensor(blueprint.low), _tensor(blueprint.high))
+        low, high = _tensor(blueprint.low), _tensor(blueprint.high)
+        return part.build(corruptions.Columns(low, high, blueprint.input_shape))
     network = foreign.instance(part, "corruption", len(blueprint.low))
     return network if isinstance(network, corruptions.Corruption) else foreign.ForeignCorruption(network)
 

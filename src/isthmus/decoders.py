@@ -4,14 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import prod
 from typing import ClassVar
 
 from torch import Tensor, nn
 
-from isthmus._constraints import Constraint, Each, OneOf, count
+from isthmus._constraints import Constraint, Each, Flag, OneOf, count
 from isthmus._spec import Spec
 from isthmus.errors import SettingError
-from isthmus.nn import ACTIVATIONS, Dense, Perceptron, Transposed
+from isthmus.nn import (
+    ACTIVATIONS,
+    ConvolutionalDecoder,
+    ConvolutionalEncoder,
+    Dense,
+    Perceptron,
+    Style,
+    Transposed,
+    TransposedConvolutional,
+)
+
+Shape = tuple[int, ...]  # of θ: (D·width,), or (C·width, H, W) and its like
 
 
 class Decoder(nn.Module):
@@ -34,8 +46,8 @@ class Decoder(nn.Module):
 class Linear(Spec):
     """θ = V z + c."""
 
-    def build(self, inputs: int, outputs: int, encoder: nn.Module) -> nn.Module:
-        return Decoder(Perceptron((inputs, outputs), "identity"))
+    def build(self, inputs: int, shape: Shape, encoder: nn.Module) -> nn.Module:
+        return Decoder(Perceptron((inputs, prod(shape)), "identity"))
 
 
 @dataclass
@@ -49,28 +61,68 @@ class MLP(Spec):
         "activation": OneOf(tuple(ACTIVATIONS)),
     }
 
-    def build(self, inputs: int, outputs: int, encoder: nn.Module) -> nn.Module:
-        return Decoder(Perceptron((inputs, *self.hidden, outputs), self.activation))
+    def build(self, inputs: int, shape: Shape, encoder: nn.Module) -> nn.Module:
+        return Decoder(Perceptron((inputs, *self.hidden, prod(shape)), self.activation))
+
+
+@dataclass
+class Convolutional(Spec):
+    """Levels that each double a map's extents, up to the row's own: the mirror of `encoders.Convolutional`.
+
+    Parameters
+    ----------
+    channels : tuple of int
+        Of the maps that the levels read, from the code outwards.
+    up : {"transposed", "resize"}
+        How a level doubles: a transposed convolution of stride 2, or nearest neighbours and a convolution of stride 1,
+        which leaves no chequered pattern and costs more (Odena, Dumoulin & Olah 2016).
+    kernel, blocks, norm, hidden, spatial, activation
+        As in `encoders.Convolutional`.
+    """
+
+    channels: tuple[int, ...] = (64, 32)
+    kernel: int = 3
+    up: str = "transposed"
+    blocks: int = 0
+    norm: bool = False
+    hidden: tuple[int, ...] = ()
+    spatial: bool = False
+    activation: str = "silu"
+    constraints: ClassVar[Mapping[str, Constraint]] = {
+        "channels": Each(count(), least=1),
+        "kernel": count(2),
+        "up": OneOf(("transposed", "resize")),
+        "blocks": count(0),
+        "norm": Flag(),
+        "hidden": Each(count()),
+        "spatial": Flag(),
+        "activation": OneOf(tuple(ACTIVATIONS)),
+    }
+
+    def build(self, inputs: int, shape: Shape, encoder: nn.Module) -> nn.Module:
+        style = Style(self.kernel, self.blocks, bool(self.norm), self.activation)
+        hidden = None if self.spatial else self.hidden
+        return ConvolutionalDecoder(inputs, self.channels, shape, style, self.up == "resize", hidden)
 
 
 @dataclass
 class Tied(Spec):
-    """The encoder's matrices transposed, with biases of its own: what f shrinks, g cannot grow."""
+    """The encoder's matrices and kernels transposed, with biases of its own: what f shrinks, g cannot grow."""
 
-    def build(self, inputs: int, outputs: int, encoder: nn.Module) -> nn.Module:
-        if not isinstance(encoder, Perceptron):
+    def build(self, inputs: int, shape: Shape, encoder: nn.Module) -> nn.Module:
+        if not isinstance(encoder, Perceptron | ConvolutionalEncoder):
             raise SettingError(
                 f"decoders.Tied cannot transpose {type(encoder).__name__}",
                 where="decoder",
-                expected="encoders.Linear or encoders.MLP",
+                expected="encoders.Linear, encoders.MLP or encoders.Convolutional",
                 hint="give a decoder of its own",
             )
-        ties = (encoder.dense[-1].weight.shape[0], encoder.dense[0].weight.shape[1])
-        if ties != (inputs, outputs):
+        ties = (encoder.outputs, encoder.inputs)
+        if ties != (inputs, prod(shape)):
             raise SettingError(
-                f"decoders.Tied would map {ties[0]} to {ties[1]} numbers where {inputs} to {outputs} are needed",
+                f"decoders.Tied would map {ties[0]} to {ties[1]} numbers where {inputs} to {prod(shape)} are needed",
                 where="decoder",
                 expected="a code that emits as many numbers as it reads, and one parameter an entry",
                 hint="give a decoder of its own",
             )
-        return Transposed(encoder)
+        return Transposed(encoder) if isinstance(encoder, Perceptron) else TransposedConvolutional(encoder)

@@ -32,9 +32,10 @@ from isthmus._constraints import (
     positive,
     share,
 )
+from isthmus._fitting import Learned, Table
 from isthmus._inputs import read_rows, read_weights
 from isthmus._spec import Spec
-from isthmus.assembly import SLOTS, check_slot
+from isthmus.assembly import SLOTS, Blueprint, assemble, check_slot
 from isthmus.autoencoder import Composition
 from isthmus.errors import DataError, SettingError
 from isthmus.inference import batched
@@ -259,8 +260,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         """
         self.validate()
         X = read_rows(self, X, reset=True)
-        weight = read_weights(sample_weight, X)
-        fitting.fit(self, X, weight, observers, resume)
+        fitting.fit(self, Table(X, read_weights(sample_weight, X)), observers, resume)
         return self
 
     def partial_fit(self, X: ArrayLike, y: object = None, sample_weight: ArrayLike | None = None) -> Self:
@@ -269,8 +269,19 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         if first:
             self.validate()
         X = read_rows(self, X, reset=first)
-        fitting.partial_fit(self, X, read_weights(sample_weight, X))
+        fitting.partial_fit(self, Table(X, read_weights(sample_weight, X)))
         return self
+
+    def build_module(self, known: Learned, seed: int, dtype: torch.dtype, device: torch.device) -> Composition:
+        """The composition with its first weights; notes the blueprint it is built from."""
+        self.blueprint_ = Blueprint(self.slots(), self.code_size, known.shape, known.low, known.high)
+        return assemble(self.blueprint_, seed, dtype, device)
+
+    @property
+    def unit_interval(self) -> bool:
+        """Whether the likelihood needs rows in [0, 1]."""
+        likelihood = self.likelihood.build() if isinstance(self.likelihood, Spec) else self.likelihood
+        return bool(getattr(likelihood, "unit_interval", False))
 
     def transform(self, X: ArrayLike) -> Array:
         """The code of each row, (N, K). Deterministic: a code with a distribution gives its mean."""
@@ -322,6 +333,12 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         """
         check("sample", {"n_samples": n_samples}, {"n_samples": count()})
         return self.unscale(fitting.sample(self._module(), n_samples, random_state))
+
+    def encoding(self) -> tuple[Part, Part, int, tuple[int, ...], dict[str, torch.Tensor]]:
+        """Encoder and code as they were given, K, the shape of a row, and the weights of `encoder.…` and `code.…`."""
+        state = {k: t for k, t in self._module().state_dict().items() if k.startswith(("encoder.", "code."))}
+        built = self.blueprint_
+        return built.slot("encoder"), built.slot("code"), built.code_size, built.input_shape, state
 
     def jacobian(self, X: ArrayLike) -> Array:
         """∂z/∂x of the deterministic code with respect to the scaled row, (N, K, D)."""

@@ -10,25 +10,29 @@ from typing import Any
 import numpy as np
 import torch
 
-from isthmus import codes, corruptions, decoders, encoders, likelihoods, penalties, saving
+from isthmus import codes, corruptions, decoders, encoders, likelihoods, networks, penalties, pretraining, saving
 from isthmus._spec import Spec
 from isthmus.anomaly import AnomalyDetector
 from isthmus.assembly import SLOTS, Blueprint, assemble
+from isthmus.boltzmann import BoltzmannMachine
+from isthmus.classifier import Classifier
+from isthmus.corruptions import Columns
 from isthmus.errors import RunError, SettingError, nearest
 from isthmus.estimators import Autoencoder
 from isthmus.scaling import Scaler
 
 Config = dict[str, Any]
+Tensors = dict[str, torch.Tensor]
 # what damaged or foreign values run into
 FAULTS = (LookupError, TypeError, AttributeError, RuntimeError, ValueError, OverflowError)
 MODULES = {
     module.__name__.rpartition(".")[2]: module
-    for module in (codes, corruptions, decoders, encoders, likelihoods, penalties)
+    for module in (codes, corruptions, decoders, encoders, likelihoods, networks, penalties, pretraining)
 }
 
 
 def load(folder: str | Path, **parts: Any) -> Any:
-    """Read a saved estimator: an `Autoencoder`, or an `AnomalyDetector`.
+    """Read a saved estimator: an `Autoencoder`, a `Classifier`, an `AnomalyDetector` or a `BoltzmannMachine`.
 
     Parameters
     ----------
@@ -79,7 +83,7 @@ def _misfit(folder: Path, fault: Exception) -> RunError:
     )
 
 
-def _learned(ae: Autoencoder, config: dict[str, Any], saved: dict[str, torch.Tensor], parts: dict[str, Any]) -> None:
+def _learned(ae: Autoencoder, config: dict[str, Any], saved: Tensors, parts: dict[str, Any]) -> None:
     built = config["built"]
     slots = {name: decode(value, name, parts) for name, value in built["slots"].items()}
     low, high = saved["low"].numpy(), saved["high"].numpy()
@@ -90,16 +94,80 @@ def _learned(ae: Autoencoder, config: dict[str, Any], saved: dict[str, torch.Ten
         raise ValueError("the columns' statistics have different widths")
     if prod(built["input_shape"]) != len(low):
         raise ValueError(f"input_shape is {built['input_shape']!r} for {len(low)} columns")
-    for name in set(config["learned"]) & set(saving.LEARNED):
-        value = config["learned"][name]
-        setattr(ae, name, np.array(value, dtype=object) if name == "feature_names_in_" else value)
+    _note(ae, config["learned"])
     if ae.n_features_in_ != len(low):
         raise ValueError(f"n_features_in_ is {ae.n_features_in_!r} for {len(low)} columns")
-    weights = {name.removeprefix("module."): t for name, t in saved.items() if name.startswith("module.")}
-    dtype = {t.dtype for t in weights.values() if t.is_floating_point()}.pop()
+    weights, dtype = _weights(saved)
     module = assemble(ae.blueprint_, ae.seed_, dtype, torch.device("cpu")).eval()
     module.load_state_dict(weights)
     ae.module_ = module
+
+
+def _weights(saved: Tensors) -> tuple[Tensors, torch.dtype]:
+    """The module's own tensors, and the precision of its weights."""
+    weights = {name.removeprefix("module."): t for name, t in saved.items() if name.startswith("module.")}
+    return weights, {t.dtype for t in weights.values() if t.is_floating_point()}.pop()
+
+
+def load_classifier(folder: Path, config: Config, parts: dict[str, Any]) -> Classifier:
+    """Rebuild a fitted classifier; `parts` holds the user's own networks by name."""
+    slots = Classifier().slots()
+    if unknown := set(parts) - set(slots):
+        name = min(unknown)
+        raise SettingError(f"no slot called {name!r}", where="in load", hint=nearest(name, slots))
+    saved = saving.read_tensors(folder / "model.safetensors")
+    try:
+        classifier = Classifier(**{name: decode(value, name, parts) for name, value in config["params"].items()})
+        classifier.validate()
+        _relearned(classifier, config, saved)
+    except SettingError:
+        raise
+    except FAULTS as fault:
+        raise _misfit(folder, fault) from fault
+    return classifier
+
+
+def _relearned(classifier: Classifier, config: Config, saved: Tensors) -> None:
+    built = config["built"]
+    classifier.classes_ = np.array(built["classes"], dtype=np.dtype(built["dtype"]))
+    classifier.scaler_ = Scaler(saved["scaler.shift"].numpy(), saved["scaler.scale"].numpy())
+    classifier.mean_ = saved["mean"].numpy()
+    _note(classifier, config["learned"])
+    weights, dtype = _weights(saved)
+    columns = Columns(saved["low"], saved["high"], tuple(built["shape"]))
+    module = classifier.build(columns, classifier.seed_).to(dtype).eval()
+    module.load_state_dict(weights)
+    classifier.module_ = module
+
+
+def load_boltzmann(folder: Path, config: Config, parts: dict[str, Any]) -> BoltzmannMachine:
+    """Rebuild a fitted Boltzmann machine, which has no slots."""
+    if parts:
+        raise SettingError(f"no slot called {min(parts)!r}", where="in load", expected="none, for a Boltzmann machine")
+    saved = saving.read_tensors(folder / "model.safetensors")
+    try:
+        machine = BoltzmannMachine(**{name: decode(value, name, {}) for name, value in config["params"].items()})
+        machine.validate()
+        machine.scaler_ = Scaler(saved["scaler.shift"].numpy(), saved["scaler.scale"].numpy())
+        machine.mean_ = saved["mean"].numpy()
+        _note(machine, config["learned"])
+        built = BoltzmannMachine(**config["built"])
+        built.validate()
+        weights, dtype = _weights(saved)
+        module = built.build(saved["mean"], machine.seed_).to(dtype).eval()
+        module.load_state_dict(weights)
+        machine.module_ = module
+    except SettingError:
+        raise
+    except FAULTS as fault:
+        raise _misfit(folder, fault) from fault
+    return machine
+
+
+def _note(estimator: Any, learned: Config) -> None:
+    for name in set(learned) & set(saving.LEARNED):
+        value = learned[name]
+        setattr(estimator, name, np.array(value, dtype=object) if name == "feature_names_in_" else value)
 
 
 def load_detector(folder: Path, config: Config, parts: dict[str, Any]) -> AnomalyDetector:
@@ -137,10 +205,12 @@ def decode(value: Any, slot: str, parts: dict[str, Any]) -> Any:
         if not (isinstance(part, type) and issubclass(part, Spec)):
             raise KeyError(value["part"])
         return part(**{k: decode(v, "", {}) for k, v in value["params"].items()})
-    return tuple(value) if isinstance(value, list) else value
+    return tuple(decode(inner, "", {}) for inner in value) if isinstance(value, list) else value
 
 
 READERS: dict[str, Callable[[Path, Config, dict[str, Any]], Any]] = {
     "Autoencoder": load_autoencoder,
+    "Classifier": load_classifier,
     "AnomalyDetector": load_detector,
+    "BoltzmannMachine": load_boltzmann,
 }

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from isthmus import _fitting as fitting
 from isthmus._constraints import Number
-from isthmus._fitting import Job
+from isthmus._fitting import Job, Table
 from isthmus._inputs import read_rows
 from isthmus._spec import Spec
 from isthmus.errors import DataError, DivergenceError
@@ -74,9 +74,9 @@ def _jobs(estimators: Sequence[Autoencoder], X: Array | Sequence[Array]) -> list
         ae.validate()
         rows = known.setdefault(("rows", id(own)), read_rows(ae, own, reset=True))
         seed = fitting.seed_of(ae)
-        key = (id(own), seed, ae.validation_fraction, ae.scaling, ae.input_shape, repr(ae.likelihood))
+        key = (id(own), seed, ae.validation_fraction, ae.scaling, ae.input_shape, ae.unit_interval)
         if key not in known:
-            known[key] = fitting.learned(ae, rows, None, seed)
+            known[key] = fitting.learned(ae, Table(rows), seed)
         jobs.append(fitting.prepared(ae, known[key], seed))
     return jobs
 

@@ -18,6 +18,10 @@ from isthmus.errors import RunError
 from isthmus.foreign import is_foreign
 
 if TYPE_CHECKING:
+    from sklearn.base import BaseEstimator
+
+    from isthmus.boltzmann import BoltzmannMachine
+    from isthmus.classifier import Classifier
     from isthmus.estimators import Autoencoder
 
 FORMAT = 1
@@ -36,31 +40,62 @@ LEARNED = (
 
 def save_autoencoder(ae: Autoencoder, folder: Path, extra: dict[str, Any] | None = None) -> None:
     """Write the two files, each beside and then renamed. `extra` goes into the configuration as it is."""
+    _save(folder, {"estimator": "Autoencoder", **describe(ae), **(extra or {})}, tensors(ae))
+
+
+def save_classifier(classifier: Classifier, folder: Path) -> None:
+    """Write the two files of a classifier."""
+    classes, columns = classifier.classes_, classifier.columns_
+    built = {"shape": list(columns.shape), "classes": plain(classes), "dtype": classes.dtype.str}
+    config = {"estimator": "Classifier", "params": _params(classifier), "built": built, "learned": _noted(classifier)}
+    _save(folder, config, _state(classifier) | {"low": columns.low, "high": columns.high})
+
+
+def save_boltzmann(machine: BoltzmannMachine, folder: Path) -> None:
+    """Write the two files of a Boltzmann machine."""
+    config = {"estimator": "BoltzmannMachine", "params": _params(machine), "learned": _noted(machine)}
+    _save(folder, config | {"built": machine.structure()}, _state(machine))
+
+
+def _save(folder: Path, config: dict[str, Any], tensors: dict[str, torch.Tensor]) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as fault:
         raise RunError(
             f"cannot make the folder ({fault.strerror})", where=f"at {folder}", hint="choose another one"
         ) from fault
-    config = {"format": FORMAT, "estimator": "Autoencoder", **describe(ae), **(extra or {})}
     with atomic(folder / "model.safetensors") as beside:
-        beside.write_bytes(save(tensors(ae)))
-    atomic_write_text(folder / "config.json", json.dumps(config, indent=1, allow_nan=False) + "\n")
+        beside.write_bytes(save(tensors))
+    text = json.dumps({"format": FORMAT, **config}, indent=1, allow_nan=False)
+    atomic_write_text(folder / "config.json", text + "\n")
 
 
 def describe(ae: Autoencoder) -> dict[str, Any]:
     """Parameters and learned values of a fitted estimator as plain JSON."""
-    learned = {name: plain(getattr(ae, name)) for name in LEARNED if hasattr(ae, name)}
     blueprint = {"code_size": ae.blueprint_.code_size, "input_shape": plain(ae.blueprint_.input_shape)}
     slots = {name: encode(part) for name, part in ae.blueprint_.slots.items()}
-    params = {name: encode(value) for name, value in ae.get_params(deep=False).items()}
-    return {"params": params, "built": blueprint | {"slots": slots}, "learned": learned}
+    return {"params": _params(ae), "built": blueprint | {"slots": slots}, "learned": _noted(ae)}
+
+
+def _params(estimator: BaseEstimator) -> dict[str, Any]:
+    return {name: encode(value) for name, value in estimator.get_params(deep=False).items()}
+
+
+def _noted(estimator: BaseEstimator) -> dict[str, Any]:
+    return {name: plain(getattr(estimator, name)) for name in LEARNED if hasattr(estimator, name)}
 
 
 def tensors(ae: Autoencoder) -> dict[str, torch.Tensor]:
-    named = {f"module.{name}": t.detach().cpu().clone() for name, t in ae.module_.state_dict().items()}
-    arrays = {"scaler.shift": ae.scaler_.shift, "scaler.scale": ae.scaler_.scale, "mean": ae.mean_}
-    arrays |= {"low": ae.blueprint_.low, "high": ae.blueprint_.high}
+    arrays = {"low": ae.blueprint_.low, "high": ae.blueprint_.high}
+    return _state(ae) | {name: torch.as_tensor(np.ascontiguousarray(array)) for name, array in arrays.items()}
+
+
+def _state(estimator: Any) -> dict[str, torch.Tensor]:
+    """Weights, scaling and mean of a fitted estimator."""
+    state = estimator.module_.state_dict()
+    named = {f"module.{name}": t.detach().cpu().clone(memory_format=torch.contiguous_format) for name, t in state.items()}
+    scaler = estimator.scaler_
+    arrays = {"scaler.shift": scaler.shift, "scaler.scale": scaler.scale, "mean": estimator.mean_}
     return named | {name: torch.as_tensor(np.ascontiguousarray(array)) for name, array in arrays.items()}
 
 
@@ -111,6 +146,8 @@ def encode(value: Any) -> Any:
         return {"own": type(value).__name__ if isinstance(value, nn.Module) else getattr(value, "__name__", "callable")}
     if isinstance(value, torch.dtype):
         return str(value).removeprefix("torch.")
+    if isinstance(value, list | tuple):
+        return [encode(inner) for inner in value]
     return plain(value)
 
 

@@ -15,7 +15,7 @@ def linear(code_size: int = 8, **settings: Any) -> Autoencoder:
     Spans the subspace of the first K principal components, without their order or orthogonality (Baldi & Hornik 1989).
     Expect PCA's error, a little above it where training stops early.
     """
-    return _compose(settings, code_size=code_size, encoder=encoders.Linear(), decoder=decoders.Linear())
+    return _compose(settings, code_size=code_size, encoder=encoders.Linear())
 
 
 def undercomplete(code_size: int = 8, hidden: tuple[int, ...] = (128,), **settings: Any) -> Autoencoder:
@@ -66,7 +66,6 @@ def sparse(code_size: int = 64, rho: float = 0.05, strength: float = 3.0, **sett
         settings,
         code_size=code_size,
         encoder=encoders.Linear(),
-        decoder=decoders.Linear(),
         code=codes.Activation("sigmoid"),
         penalty=penalties.KL(rho, strength),
     )
@@ -77,8 +76,7 @@ def topk(code_size: int = 64, k: int = 8, **settings: Any) -> Autoencoder:
 
     Expect k numbers a row to say as much as a larger dense code; units never chosen are dead.
     """
-    parts = {"encoder": encoders.Linear(), "decoder": decoders.Linear(), "code": codes.TopK(k)}
-    return _compose(settings, code_size=code_size, **parts)
+    return _compose(settings, code_size=code_size, encoder=encoders.Linear(), code=codes.TopK(k))
 
 
 def variational(
@@ -98,10 +96,23 @@ def variational(
     )
 
 
+def convolutional(code_size: int = 8, channels: tuple[int, ...] = (32, 64), **settings: Any) -> Autoencoder:
+    """x̂ = g(f(x)), ½‖x − x̂‖², f of convolutions that halve a map, g of transposed ones that restore it (Masci 2011).
+
+    For images and signals, with `input_shape`; a row without one is taken as a signal. Expect less error than dense
+    layers of as many parameters wherever neighbours belong together. Every other kind takes the pair too:
+    `zoo.denoising(encoder=encoders.Convolutional())`.
+    """
+    return _compose(settings, code_size=code_size, encoder=encoders.Convolutional(channels))
+
+
 def _compose(settings: dict[str, Any], **parts: Any) -> Autoencoder:
     """The kind's parts; the user's own settings win."""
     check_names("the zoo", settings, Autoencoder().get_params(deep=False))
     return Autoencoder(**(parts | settings))
 
 
-KINDS = {kind.__name__: kind for kind in (linear, undercomplete, denoising, contractive, sparse, topk, variational)}
+KINDS = {
+    kind.__name__: kind
+    for kind in (linear, undercomplete, convolutional, denoising, contractive, sparse, topk, variational)
+}

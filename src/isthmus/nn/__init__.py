@@ -1,7 +1,19 @@
-"""Networks as such: activations, layers and the perceptrons built from them."""
+"""Networks as such: activations, layers and the networks built from them."""
 
 from isthmus.nn.activations import ACTIVATIONS, Activation
+from isthmus.nn.convolutional import ConvolutionalDecoder, ConvolutionalEncoder, Style, TransposedConvolutional
 from isthmus.nn.dense import Dense
 from isthmus.nn.perceptron import Perceptron, Transposed, trail
 
-__all__ = ["ACTIVATIONS", "Activation", "Dense", "Perceptron", "Transposed", "trail"]
+__all__ = [
+    "ACTIVATIONS",
+    "Activation",
+    "ConvolutionalDecoder",
+    "ConvolutionalEncoder",
+    "Dense",
+    "Perceptron",
+    "Style",
+    "Transposed",
+    "TransposedConvolutional",
+    "trail",
+]

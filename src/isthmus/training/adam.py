@@ -144,12 +144,18 @@ def _outline(paces: Sequence[Pace]) -> list[tuple[int, int, float]]:
 
 
 def _gradient_buffers(pool: Pool) -> list[Tensor]:
-    """A tensor like each parameter; those of a single module lie in one block, so that one call measures them all."""
+    """A tensor like each parameter; those of a single module lie in one block, so that one call measures them all.
+
+    The kernel walks over memory, so a gradient's numbers lie in the order of its parameter's, channels last or not.
+    """
     if pool.members is not None:
         return [torch.zeros_like(p, requires_grad=False) for p in pool.parameters]
     sizes = [p.numel() for p in pool.parameters]
     flat = pool.parameters[0].new_zeros(sum(sizes))
-    return [part.view(p.shape) for part, p in zip(flat.split(sizes), pool.parameters, strict=True)]
+    return [
+        part.as_strided(p.shape, p.stride(), part.storage_offset())
+        for part, p in zip(flat.split(sizes), pool.parameters, strict=True)
+    ]
 
 
 def _part(tensor: Tensor, a: int, b: int, members: int | None) -> Tensor:

@@ -63,6 +63,13 @@ class Snapshot:
         return self._kept
 
 
+def _close_gaps(module: nn.Module) -> None:
+    """Give parameters that are part of something larger memory of their own: AdamW's kernel walks over memory."""
+    for p in module.parameters():
+        if torch.empty_like(p).stride() != p.stride():
+            p.data = p.data.contiguous()
+
+
 @dataclass
 class Moments:
     """What AdamW (Loshchilov & Hutter 2019) remembers: steps done, and two running means for each parameter."""
@@ -102,6 +109,7 @@ class State:
     @classmethod
     def begin(cls, module: nn.Module, settings: Settings) -> State:
         """Fresh state for a module."""
+        _close_gaps(module)
         good, latest, best = (Snapshot(module) for _ in range(3))
         return cls(module, Moments.of(module), good, latest, best, settings.max_epochs)
 

@@ -1,0 +1,160 @@
+"""From trained encoders to a classifier: `finetune` one, or a stack pre-trained layer by layer.
+
+A stack needs no estimator of its own: `make_pipeline(zoo.denoising(200), zoo.denoising(100)).fit(X)` trains each on the
+codes of the one before.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import prod
+from typing import Any, ClassVar, Self
+
+import torch
+from sklearn.base import BaseEstimator
+from sklearn.pipeline import Pipeline
+from sklearn.utils.validation import check_is_fitted
+from torch import Tensor, nn
+
+from isthmus import codes
+from isthmus._constraints import Constraint, Each, Flag, Has, count
+from isthmus._spec import Spec
+from isthmus.classifier import Classifier
+from isthmus.codes import Code
+from isthmus.errors import SettingError
+from isthmus.nn import Perceptron
+
+
+@dataclass
+class Level(Spec):
+    """A trained encoder's structure: the parts it is built from, and the shape of its rows."""
+
+    encoder: Any
+    code: Any
+    code_size: int
+    shape: tuple[int, ...]
+    constraints: ClassVar[Mapping[str, Constraint]] = {
+        "encoder": Has("build", "a specification such as encoders.MLP()"),
+        "code": Has("build", "a specification such as codes.Plain()"),
+        "code_size": count(),
+        "shape": Each(count(), least=1),
+    }
+
+    def build(self) -> nn.Module:
+        code = self.code.build(self.code_size)
+        return _Level(self.encoder.build(self.shape, code.width), code, prod(self.shape))
+
+
+class _Level(nn.Module):
+    """Rows in the units of its training → codes."""
+
+    shift: Tensor
+    scale: Tensor
+
+    def __init__(self, encoder: nn.Module, code: Code, columns: int) -> None:
+        super().__init__()
+        self.encoder, self.code = encoder, code
+        self.register_buffer("shift", torch.zeros(columns))
+        self.register_buffer("scale", torch.ones(columns))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.code(self.encoder((x - self.shift) / self.scale))[0]
+
+
+@dataclass
+class Pretrained(Spec):
+    """Trained encoders one after the other, and a linear layer that starts anew: what `finetune` gives a classifier.
+
+    The weights lie beside the parameters, and a clone shares them. A saved classifier has its own.
+    """
+
+    levels: tuple[Level, ...]
+    frozen: bool = False
+    constraints: ClassVar[Mapping[str, Constraint]] = {
+        "levels": Each(Has("build", "a trained encoder"), least=1),
+        "frozen": Flag(),
+    }
+
+    def __post_init__(self) -> None:
+        self._weights: Sequence[Mapping[str, Tensor]] = ()
+
+    def __sklearn_clone__(self) -> Self:
+        return copy.copy(self)
+
+    def build(self, shape: tuple[int, ...], outputs: int) -> nn.Module:
+        levels = [level.build() for level in self.levels]
+        for level, weights in zip(levels, self._weights, strict=False):  # none where the network is loaded again
+            level.to(weights["shift"].dtype).load_state_dict(dict(weights))
+        for level in levels:
+            level.requires_grad_(not self.frozen)
+        return nn.Sequential(nn.Flatten(), *levels, Perceptron((self.levels[-1].code_size, outputs), "identity"))
+
+    def holding(self, weights: Sequence[Mapping[str, Tensor]]) -> Self:
+        self._weights = weights
+        return self
+
+
+def finetune(trained: BaseEstimator | Pipeline | Sequence[BaseEstimator], *, frozen: bool = False, **settings: Any) -> Classifier:
+    """A classifier, not fitted yet, that begins with a trained encoder and a new linear layer.
+
+    Parameters
+    ----------
+    trained : Autoencoder or BoltzmannMachine, a sequence of them, or a Pipeline of them
+        Fitted. Of several, each was trained on the codes of the one before (Hinton & Salakhutdinov 2006).
+    frozen : bool
+        Train the new layer alone.
+    **settings
+        Of the `Classifier`: `max_epochs`, `learning_rate` and so on.
+
+    Raises
+    ------
+    SettingError
+        Where an encoder is a network of your own: pass `network=` such as `nn.Sequential(ae.module_.encoder, …)` to a
+        `Classifier` instead.
+    """
+    estimators = _stack(trained)
+    levels = tuple(_level(estimator) for estimator in estimators)
+    weights = [_weights(estimator) for estimator in estimators]
+    network = Pretrained(levels, frozen).holding(weights)
+    shape = getattr(estimators[0], "input_shape", None)
+    return Classifier(network, **({"scaling": None, "input_shape": shape} | settings))
+
+
+def _stack(trained: Any) -> list[Any]:
+    if isinstance(trained, Pipeline):
+        trained = [step for _, step in trained.steps]
+    estimators = list(trained) if isinstance(trained, list | tuple) else [trained]
+    for estimator in estimators:
+        if not hasattr(estimator, "encoding"):
+            raise SettingError(
+                f"{type(estimator).__name__} has no encoder",
+                where="in finetune",
+                expected="a fitted Autoencoder or BoltzmannMachine, or several of them",
+            )
+        check_is_fitted(estimator, "module_")
+    return estimators
+
+
+def _level(estimator: Any) -> Level:
+    encoder, code, size, shape, _ = estimator.encoding()
+    for slot, part in (("encoder", encoder), ("code", code)):
+        if not isinstance(part, Spec):
+            raise SettingError(
+                f"the {slot} is a network of your own",
+                where="in finetune",
+                expected="a specification",
+                hint="pass the module itself: Classifier(network=nn.Sequential(ae.module_.encoder, ...))",
+            )
+    return Level(encoder, code, size, shape)
+
+
+def _weights(estimator: Any) -> dict[str, Tensor]:
+    like = next(estimator.module_.parameters())
+    state = {name: t.detach().cpu().clone() for name, t in estimator.encoding()[-1].items()}
+    scaler = estimator.scaler_
+    return state | {
+        "shift": torch.as_tensor(scaler.shift).to("cpu", like.dtype),
+        "scale": torch.as_tensor(scaler.scale).to("cpu", like.dtype),
+    }
