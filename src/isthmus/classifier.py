@@ -153,7 +153,10 @@ validation_fraction, early_stopping, patience, random_state, device, dtype, engi
         DivergenceError
             Where a loss or a gradient is not finite; the estimator keeps its last good weights.
         """
-        fitting.fit(self, self._table(X, y, sample_weight), observers, resume)
+        self.validate()
+        rows = read_rows(self, X, reset=True)
+        table = Table(rows, read_weights(sample_weight, rows), self.number_classes(y, len(rows)))
+        fitting.fit(self, table, observers, resume)
         return self
 
     def partial_fit(
@@ -165,29 +168,33 @@ validation_fraction, early_stopping, patience, random_state, device, dtype, engi
     ) -> Self:
         """Train one epoch on rows X, (N, D); the first call is given all `classes`, or learns them of y."""
         first = not hasattr(self, "module_")
-        fitting.partial_fit(self, self._table(X, y, sample_weight, first, classes))
-        return self
-
-    def _table(
-        self,
-        X: ArrayLike,
-        y: ArrayLike,
-        sample_weight: ArrayLike | None,
-        first: bool = True,
-        classes: ArrayLike | None = None,
-    ) -> Table:
-        """Rows with their classes by number."""
         if first:
             self.validate()
         rows = read_rows(self, X, reset=first)
-        labels = _read_labels(y, len(rows))
-        if first:
-            self.classes_ = np.unique(labels if classes is None else np.asarray(classes))
+        known = classes if first else self.classes_
+        table = Table(rows, read_weights(sample_weight, rows), self.number_classes(y, len(rows), known))
+        fitting.partial_fit(self, table)
+        return self
+
+    def number_classes(self, y: ArrayLike, n: int, known: ArrayLike | None = None) -> NDArray[np.intp]:
+        """The place of each of n rows' class in `classes_`, which are the `known` ones, or all that there are.
+
+        Raises
+        ------
+        DataError
+            Where a class is not known, or there are not n.
+        """
+        labels = _read_labels(y, n)
+        self.classes_ = np.unique(labels if known is None else np.asarray(known))
         places = np.minimum(np.searchsorted(self.classes_, labels), len(self.classes_) - 1)
-        if np.any(self.classes_[places] != labels):
-            unknown = labels[self.classes_[places] != labels][0]
-            raise DataError(f"class {unknown!r} was not there", "in y", "the classes of the first call", "give classes")
-        return Table(rows, read_weights(sample_weight, rows), places)
+        if np.any(strange := self.classes_[places] != labels):
+            raise DataError(
+                f"class {labels[strange][0]} was not there",
+                "in y",
+                "the classes of the first call",
+                "name all classes in the first call: partial_fit(X, y, classes=...)",
+            )
+        return places
 
     def build_module(self, known: Learned, seed: int, dtype: torch.dtype, device: torch.device) -> Classification:
         """The network with its first weights; notes the columns it is built for."""

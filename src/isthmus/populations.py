@@ -7,13 +7,14 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from isthmus import _fitting as fitting
 from isthmus._constraints import Number
 from isthmus._fitting import Job, Table
 from isthmus._inputs import read_rows
 from isthmus._spec import Spec
+from isthmus.classifier import Classifier
 from isthmus.errors import DataError, DivergenceError
 from isthmus.estimators import Autoencoder
 from isthmus.training import Rows, Shared, Unstackable, train, train_together
@@ -24,7 +25,10 @@ MOST_NUMBERS = 1 << 27  # in the rows of a population, and in what a step of it 
 
 
 def fit_together(
-    estimators: Sequence[Autoencoder], X: Array | Sequence[Array], tick: Tick | None = None
+    estimators: Sequence[Autoencoder | Classifier],
+    X: Array | Sequence[Array],
+    tick: Tick | None = None,
+    y: ArrayLike | None = None,
 ) -> list[DivergenceError | None]:
     """Fit each estimator as its own `fit` would, to rounding; those that diverge keep their last good weights.
 
@@ -34,10 +38,12 @@ def fit_together(
 
     Parameters
     ----------
-    estimators : sequence of Autoencoder
+    estimators : sequence of Autoencoder or of Classifier
     X : array of shape (N, D), or one array for each estimator
     tick : callable, optional
         Called with an estimator's place in the sequence when it is done.
+    y : array of shape (N,), optional
+        Classes of the rows, for classifiers.
 
     Returns
     -------
@@ -49,7 +55,7 @@ def fit_together(
     SettingError, DataError
         As `Autoencoder.fit`, before anything is trained.
     """
-    jobs = _jobs(estimators, X)
+    jobs = _jobs(estimators, X, y)
     for places in _groups(jobs):
         _train([jobs[i] for i in places])
         for i in places:
@@ -59,7 +65,9 @@ def fit_together(
     return [job.member.fault for job in jobs]
 
 
-def _jobs(estimators: Sequence[Autoencoder], X: Array | Sequence[Array]) -> list[Job]:
+def _jobs(
+    estimators: Sequence[Autoencoder | Classifier], X: Array | Sequence[Array], y: ArrayLike | None
+) -> list[Job]:
     """All that is left is to train them; what several learn alike of the same rows is learned once."""
     given = list(X) if isinstance(X, list | tuple) else [X] * len(estimators)
     if len(given) != len(estimators):
@@ -75,8 +83,9 @@ def _jobs(estimators: Sequence[Autoencoder], X: Array | Sequence[Array]) -> list
         rows = known.setdefault(("rows", id(own)), read_rows(ae, own, reset=True))
         seed = fitting.seed_of(ae)
         key = (id(own), seed, ae.validation_fraction, ae.scaling, ae.input_shape, ae.unit_interval)
+        classes = ae.number_classes(y, len(rows)) if isinstance(ae, Classifier) and y is not None else None
         if key not in known:
-            known[key] = fitting.learned(ae, Table(rows), seed)
+            known[key] = fitting.learned(ae, Table(rows, context=classes), seed)
         jobs.append(fitting.prepared(ae, known[key], seed))
     return jobs
 
@@ -96,7 +105,8 @@ def _shape(job: Job) -> Hashable:
     ae, settings = job.ae, job.member.settings
     held = 0 if job.held_out is None else len(job.held_out)
     slots = tuple((name, _structure(part)) for name, part in ae.slots().items())
-    sizes = (ae.code_size, ae.blueprint_.input_shape, len(job.rows), held, settings.batch_size)
+    answers = getattr(ae, "code_size", None), len(getattr(ae, "classes_", ()))
+    sizes = (*answers, ae.input_shape, job.rows.x.shape, held, settings.batch_size)
     return (slots, sizes, str(job.rows.x.dtype), str(job.rows.x.device), settings.engine, settings.half)
 
 
@@ -164,5 +174,7 @@ def _joined(sets: Sequence[Rows]) -> tuple[Rows, list[int]]:
             places[one.x.data_ptr()] = sum(map(len, distinct))
             distinct.append(one)
         starts.append(places[one.x.data_ptr()])
-    x = distinct[0].x if len(distinct) == 1 else torch.cat([one.x for one in distinct])
-    return Rows(x), starts
+    if len(distinct) == 1:
+        return distinct[0], starts
+    contexts = [one.context for one in distinct if one.context is not None]
+    return Rows(torch.cat([one.x for one in distinct]), None, torch.cat(contexts) if contexts else None), starts
