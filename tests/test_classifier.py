@@ -24,7 +24,9 @@ EXCUSED = {
 
 
 def small(**settings):
-    return Classifier(**({"network": networks.MLP((8,)), "max_epochs": 30, "random_state": 0, "device": "cpu"} | settings))
+    return Classifier(
+        **({"network": networks.MLP((8,)), "max_epochs": 30, "random_state": 0, "device": "cpu"} | settings)
+    )
 
 
 @parametrize_with_checks(
@@ -46,8 +48,15 @@ def test_without_a_hidden_layer_it_is_logistic_regression():
     X, y = load_iris(return_X_y=True)
     X = (X - X.mean(axis=0)) / X.std(axis=0)
     ours = Classifier(
-        networks.MLP(()), scaling=None, batch_size=None, max_epochs=3000, learning_rate=0.05, validation_fraction=0,
-        early_stopping=False, random_state=0, device="cpu",
+        networks.MLP(()),
+        scaling=None,
+        batch_size=None,
+        max_epochs=3000,
+        learning_rate=0.05,
+        validation_fraction=0,
+        early_stopping=False,
+        random_state=0,
+        device="cpu",
     ).fit(X, y % 2)
     theirs = LogisticRegression(C=1e10, tol=1e-10, max_iter=10_000).fit(X, y % 2)
     np.testing.assert_allclose(ours.predict_proba(X), theirs.predict_proba(X), atol=1e-4)
@@ -152,8 +161,10 @@ def test_bad_classes(y, message):
         ({"label_smoothing": 1.0}, "label_smoothing must be a number >= 0 and < 1; got 1.0; in Classifier"),
         (
             {"network": nn.Linear(5, 3)},
-            "the network cannot read rows of 4 numbers (mat1 and mat2 shapes cannot be multiplied (2x4 and 5x3)); "
-            "in the slot network; check its first layer, and input_shape",
+            (
+                "the network cannot read rows of 4 numbers (mat1 and mat2 shapes cannot be multiplied (2x4 and 5x3)); "
+                "in the slot network; check its first layer, and input_shape"
+            ),
         ),
         ({"network": nn.Linear(4, 7)}, "the network gives 7 numbers a row; in the slot network; 3 numbers a row"),
     ],
@@ -199,7 +210,9 @@ def test_a_search_keeps_the_trained_weights(digits):
         finetune(ae, frozen=True, random_state=0, max_epochs=10, device="cpu"), {"label_smoothing": [0.0, 0.1]}, cv=2
     ).fit(X[900:], y[900:])
     untrained = finetune(ae.untrained(), frozen=True, random_state=0, max_epochs=10, device="cpu")
-    assert search.best_score_ > GridSearchCV(untrained, {"label_smoothing": [0.0]}, cv=2).fit(X[900:], y[900:]).best_score_
+    assert (
+        search.best_score_ > GridSearchCV(untrained, {"label_smoothing": [0.0]}, cv=2).fit(X[900:], y[900:]).best_score_
+    )
 
 
 def test_what_cannot_be_finetuned(digits):
@@ -225,8 +238,6 @@ def test_a_convolutional_encoder_is_finetuned_in_its_shape(digits):
     assert encoders.Convolutional((4, 8)) == tuned.network.levels[0].encoder
 
 
-
-
 def test_a_population_of_classifiers_is_what_each_is_alone(digits):
     X, _, y, _ = digits
     X, y = X[:120].astype(np.float64), y[:120]
@@ -234,8 +245,13 @@ def test_a_population_of_classifiers_is_what_each_is_alone(digits):
     def crew():
         return [
             Classifier(
-                networks.MLP((6,)), corruptions.Gaussian(amount), label_smoothing=amount, learning_rate=rate,
-                max_epochs=5, random_state=seed, device="cpu",
+                networks.MLP((6,)),
+                corruptions.Gaussian(amount),
+                label_smoothing=amount,
+                learning_rate=rate,
+                max_epochs=5,
+                random_state=seed,
+                device="cpu",
             )
             for seed, amount, rate in [(0, 0.1, 1e-3), (1, 0.2, 1e-2), (2, 0.0, 3e-3)]
         ]

@@ -13,27 +13,22 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils import Tags
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import assert_all_finite, check_is_fitted, column_or_1d
-from torch import Tensor, nn
+from torch import Tensor
 
 from isthmus import _fitting as fitting
 from isthmus import corruptions, foreign, networks, saving
-from isthmus._constraints import Constraint, Has, OneOf, check, optional, share
+from isthmus._constraints import Constraint, Has, check, optional, share
 from isthmus._fitting import Learned, Table
 from isthmus._inputs import read_rows, read_weights
 from isthmus._spec import Spec
+from isthmus.assembly import SLOTS
 from isthmus.classification import Classification, OnMaps
 from isthmus.errors import DataError
 from isthmus.estimators import Autoencoder
 from isthmus.inference import batched
-from isthmus.scaling import HOW
 from isthmus.training.loop import Observer
 
 Array = NDArray[np.floating]
-_LENT = (  # settings that mean the same for both estimators
-    "input_shape max_epochs batch_size learning_rate weight_decay schedule clip_norm validation_fraction early_stopping "
-    "patience random_state device dtype engine verbose"
-).split()
-
 
 class Classifier(ClassifierMixin, BaseEstimator):
     """A network that names classes, as a scikit-learn classifier.
@@ -67,8 +62,7 @@ validation_fraction, early_stopping, patience, random_state, device, dtype, engi
         "network": optional(Has("build", "a specification such as networks.LeNet5(), or a torch.nn.Module", True)),
         "augmentation": optional(Has("build", "a specification such as corruptions.Shift(2)", True)),
         "label_smoothing": share(),
-        "scaling": OneOf(("auto", *HOW)),
-        **{name: Autoencoder.constraints[name] for name in _LENT},
+        **{name: own for name, own in Autoencoder.constraints.items() if name not in ("code_size", *SLOTS)},
     }
     unit_interval = False
 
@@ -251,7 +245,9 @@ def _read_labels(y: ArrayLike, n: int) -> NDArray[Any]:
         Where they are no classes, or not as many as rows.
     """
     if y is None:
-        raise DataError("Classifier requires y to be passed, but the target y is None", hint="pass a class for each row")
+        raise DataError(
+            "Classifier requires y to be passed, but the target y is None", hint="pass a class for each row"
+        )
     if isinstance(y, Tensor):
         y = y.detach().cpu().numpy()
     labels = column_or_1d(y, warn=True)

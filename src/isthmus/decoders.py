@@ -14,6 +14,7 @@ from isthmus._spec import Spec
 from isthmus.errors import SettingError
 from isthmus.nn import (
     ACTIVATIONS,
+    INITIALISATIONS,
     ConvolutionalDecoder,
     ConvolutionalEncoder,
     Dense,
@@ -23,6 +24,7 @@ from isthmus.nn import (
     TransposedConvolutional,
 )
 
+STARTS = ("auto", *INITIALISATIONS)
 Shape = tuple[int, ...]  # of θ: (D·width,), or (C·width, H, W) and its like
 
 
@@ -56,13 +58,15 @@ class MLP(Spec):
 
     hidden: tuple[int, ...] = (128,)
     activation: str = "silu"
+    initialisation: str = "auto"
     constraints: ClassVar[Mapping[str, Constraint]] = {
         "hidden": Each(count()),
         "activation": OneOf(tuple(ACTIVATIONS)),
+        "initialisation": OneOf(STARTS),
     }
 
     def build(self, inputs: int, shape: Shape, encoder: nn.Module) -> nn.Module:
-        return Decoder(Perceptron((inputs, *self.hidden, prod(shape)), self.activation))
+        return Decoder(Perceptron((inputs, *self.hidden, prod(shape)), self.activation, self.initialisation))
 
 
 @dataclass
@@ -88,6 +92,7 @@ class Convolutional(Spec):
     hidden: tuple[int, ...] = ()
     spatial: bool = False
     activation: str = "silu"
+    initialisation: str = "auto"
     constraints: ClassVar[Mapping[str, Constraint]] = {
         "channels": Each(count(), least=1),
         "kernel": count(2),
@@ -97,10 +102,11 @@ class Convolutional(Spec):
         "hidden": Each(count()),
         "spatial": Flag(),
         "activation": OneOf(tuple(ACTIVATIONS)),
+        "initialisation": OneOf(STARTS),
     }
 
     def build(self, inputs: int, shape: Shape, encoder: nn.Module) -> nn.Module:
-        style = Style(self.kernel, self.blocks, bool(self.norm), self.activation)
+        style = Style(self.kernel, self.blocks, bool(self.norm), self.activation, self.initialisation)
         hidden = None if self.spatial else self.hidden
         return ConvolutionalDecoder(inputs, self.channels, shape, style, self.up == "resize", hidden)
 

@@ -14,9 +14,10 @@ from isthmus import decoders
 from isthmus._constraints import Constraint, Each, Flag, Has, OneOf, Text, count, optional
 from isthmus._spec import Spec
 from isthmus.errors import SettingError, nearest
-from isthmus.nn import ACTIVATIONS, ConvolutionalEncoder, Perceptron, Style
+from isthmus.nn import ACTIVATIONS, INITIALISATIONS, ConvolutionalEncoder, Perceptron, Style
 from isthmus.nn.convolutional import as_map
 
+STARTS = ("auto", *INITIALISATIONS)
 Shape = tuple[int, ...]  # a row's own: (D,), (C, L), (C, H, W), (C, D, H, W)
 
 
@@ -33,20 +34,25 @@ class Linear(Spec):
 
 @dataclass
 class MLP(Spec):
-    """A multi-layer perceptron with the named hidden widths; the last layer is linear, the code bends it."""
+    """A multi-layer perceptron with the named hidden widths; the last layer is linear, the code bends it.
+
+    `initialisation` is "auto", He's for rectifiers and Glorot's for the others, or one of `isthmus.nn.INITIALISATIONS`.
+    """
 
     hidden: tuple[int, ...] = (128,)
     activation: str = "silu"
+    initialisation: str = "auto"
     constraints: ClassVar[Mapping[str, Constraint]] = {
         "hidden": Each(count()),
         "activation": OneOf(tuple(ACTIVATIONS)),
+        "initialisation": OneOf(STARTS),
     }
 
     def build(self, shape: Shape, outputs: int) -> nn.Module:
-        return Perceptron((prod(shape), *self.hidden, outputs), self.activation)
+        return Perceptron((prod(shape), *self.hidden, outputs), self.activation, self.initialisation)
 
     def mirror(self) -> Spec:
-        return decoders.MLP(tuple(reversed(self.hidden)), self.activation)
+        return decoders.MLP(tuple(reversed(self.hidden)), self.activation, self.initialisation)
 
 
 @dataclass
@@ -80,6 +86,7 @@ class Convolutional(Spec):
     hidden: tuple[int, ...] = ()
     spatial: bool = False
     activation: str = "silu"
+    initialisation: str = "auto"
     constraints: ClassVar[Mapping[str, Constraint]] = {
         "channels": Each(count(), least=1),
         "kernel": count(2),
@@ -89,10 +96,11 @@ class Convolutional(Spec):
         "hidden": Each(count()),
         "spatial": Flag(),
         "activation": OneOf(tuple(ACTIVATIONS)),
+        "initialisation": OneOf(STARTS),
     }
 
     def build(self, shape: Shape, outputs: int) -> nn.Module:
-        style = Style(self.kernel, self.blocks, bool(self.norm), self.activation)
+        style = Style(self.kernel, self.blocks, bool(self.norm), self.activation, self.initialisation)
         hidden = None if self.spatial else self.hidden
         return ConvolutionalEncoder(shape, self.channels, outputs, style, self.down == "pooled", hidden)
 
@@ -105,6 +113,7 @@ class Convolutional(Spec):
             hidden=tuple(reversed(self.hidden)),
             spatial=self.spatial,
             activation=self.activation,
+            initialisation=self.initialisation,
         )
 
 

@@ -18,7 +18,6 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
-from isthmus import codes
 from isthmus._constraints import Constraint, Each, Flag, Has, count
 from isthmus._spec import Spec
 from isthmus.classifier import Classifier
@@ -96,7 +95,9 @@ class Pretrained(Spec):
         return self
 
 
-def finetune(trained: BaseEstimator | Pipeline | Sequence[BaseEstimator], *, frozen: bool = False, **settings: Any) -> Classifier:
+def finetune(
+    trained: BaseEstimator | Pipeline | Sequence[BaseEstimator], *, frozen: bool = False, **settings: Any
+) -> Classifier:
     """A classifier, not fitted yet, that begins with a trained encoder and a new linear layer.
 
     Parameters

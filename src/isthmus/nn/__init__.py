@@ -3,10 +3,12 @@
 from isthmus.nn.activations import ACTIVATIONS, Activation
 from isthmus.nn.convolutional import ConvolutionalDecoder, ConvolutionalEncoder, Style, TransposedConvolutional
 from isthmus.nn.dense import Dense
+from isthmus.nn.initialisation import INITIALISATIONS
 from isthmus.nn.perceptron import Perceptron, Transposed, trail
 
 __all__ = [
     "ACTIVATIONS",
+    "INITIALISATIONS",
     "Activation",
     "ConvolutionalDecoder",
     "ConvolutionalEncoder",

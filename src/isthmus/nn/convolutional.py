@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from isthmus.errors import SettingError
 from isthmus.nn.activations import ACTIVATIONS
+from isthmus.nn.initialisation import INITIALISATIONS, Fans, fans
 from isthmus.nn.perceptron import Perceptron, Transposed
 
 if TYPE_CHECKING:
@@ -31,12 +32,20 @@ GROUP = 8  # channels that a group of the normalisation has, about
 
 @dataclass(frozen=True)
 class Style:
-    """What all levels share: width of the kernels, residual blocks a level, normalisation in groups, activation."""
+    """What all levels share: width of the kernels, residual blocks a level, normalisation in groups, activation.
+
+    `initialisation` is one of `INITIALISATIONS`, or "auto": He's where a rectifier follows, else Glorot's.
+    """
 
     kernel: int = 3
     blocks: int = 0
     norm: bool = False
     activation: str = "silu"
+    initialisation: str = "auto"
+
+    def start(self, weight: Tensor, fan: Fans) -> None:
+        name = "he" if ACTIVATIONS[self.activation].rectified else "xavier"
+        INITIALISATIONS[name if self.initialisation == "auto" else self.initialisation](weight, fan)
 
     def bend(self, a: Tensor) -> Tensor:
         return ACTIVATIONS[self.activation].function(a)
@@ -125,8 +134,9 @@ class Up(nn.Module):
         else:
             self.weight = nn.Parameter(torch.empty(inputs, outputs, *[style.kernel] * dims))
             self.bias = nn.Parameter(torch.zeros(outputs))
-            # of the numbers that meet in an output: every input channel through kernel / 2 places an extent
-            nn.init.normal_(self.weight, std=(2 / max(1.0, inputs * (style.kernel / 2) ** dims)) ** 0.5)
+            # an output is met by every input channel, through half of the kernel's places an extent
+            places = max(1, round((style.kernel / 2) ** dims))
+            style.start(self.weight, Fans(inputs * places, outputs * style.kernel**dims))
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.blocks(x)
@@ -148,12 +158,8 @@ def transposed(x: Tensor, weight: Tensor, bias: Tensor | None, extents: Shape) -
 
 
 def _convolution(inputs: int, outputs: int, dims: int, style: Style, stride: int = 1) -> Any:
-    """As He 2015 where a rectifier follows, else as Glorot & Bengio 2010; biases at 0."""
     layer = CONVOLUTION[dims](inputs, outputs, style.kernel, stride=stride, padding=(style.kernel - 1) // 2)
-    if ACTIVATIONS[style.activation].rectified:
-        nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
-    else:
-        nn.init.xavier_uniform_(layer.weight)
+    style.start(layer.weight, fans(layer.weight))
     nn.init.zeros_(layer.bias)
     return layer
 
@@ -170,7 +176,13 @@ class ConvolutionalEncoder(nn.Module):
     """Rows (N, C·extents) → (N, outputs): levels of convolutions, then a perceptron, or a map where it is `spatial`."""
 
     def __init__(
-        self, shape: Shape, channels: Sequence[int], outputs: int, style: Style, pooled: bool, hidden: Sequence[int] | None
+        self,
+        shape: Shape,
+        channels: Sequence[int],
+        outputs: int,
+        style: Style,
+        pooled: bool,
+        hidden: Sequence[int] | None,
     ) -> None:
         """`hidden`: widths of layers between the last level and the output; None: the output is a map itself."""
         super().__init__()
@@ -179,21 +191,24 @@ class ConvolutionalEncoder(nn.Module):
         dims = len(self.shape) - 1
         self.extents = halvings(self.shape[1:], len(channels))
         widths = [self.shape[0], *channels]
-        self.levels = nn.ModuleList(
-            Down(m, n, dims, style, pooled) for m, n in zip(widths, channels, strict=False)
-        )
+        self.levels = nn.ModuleList(Down(m, n, dims, style, pooled) for m, n in zip(widths, channels, strict=False))
         places = prod(self.extents[-1])
         self.head: nn.Module = (
             CONVOLUTION[dims](channels[-1], per_place(outputs, self.extents[-1]), 1)
             if hidden is None
-            else Perceptron((channels[-1] * places, *hidden, outputs), style.activation)
+            else Perceptron((channels[-1] * places, *hidden, outputs), style.activation, style.initialisation)
         )
+
+    @property
+    def spatial(self) -> bool:
+        """Whether the output is a map."""
+        return not isinstance(self.head, Perceptron)
 
     def forward(self, x: Tensor) -> Tensor:
         a = x.reshape(len(x), *self.shape)
         for level in self.levels:
             a = level(a)
-        return cast("Tensor", self.head(a.flatten(1) if isinstance(self.head, Perceptron) else a).flatten(1))
+        return cast("Tensor", self.head(a if self.spatial else a.flatten(1)).flatten(1))
 
 
 def per_place(numbers: int, extents: Shape) -> int:
@@ -217,10 +232,16 @@ def per_place(numbers: int, extents: Shape) -> int:
 
 
 class ConvolutionalDecoder(nn.Module):
-    """Codes (N, inputs) → (N, C·extents): a perceptron, or a convolution of one place where the code is a map; levels."""
+    """Codes (N, inputs) → (N, C·extents): a perceptron, or a 1 × 1 convolution where the code is a map; then levels."""
 
     def __init__(
-        self, inputs: int, channels: Sequence[int], shape: Shape, style: Style, resized: bool, hidden: Sequence[int] | None
+        self,
+        inputs: int,
+        channels: Sequence[int],
+        shape: Shape,
+        style: Style,
+        resized: bool,
+        hidden: Sequence[int] | None,
     ) -> None:
         """`hidden`: widths of layers between the code and the first level; None: the code is a map itself."""
         super().__init__()
@@ -232,12 +253,11 @@ class ConvolutionalDecoder(nn.Module):
         self.head: nn.Module = (
             CONVOLUTION[dims](per_place(inputs, narrow), channels[0], 1)
             if hidden is None
-            else Perceptron((inputs, *hidden, channels[0] * places), style.activation)
+            else Perceptron((inputs, *hidden, channels[0] * places), style.activation, style.initialisation)
         )
         widths = [*channels[1:], shape[0]]
         self.levels = nn.ModuleList(
-            Up(m, n, extents, style, resized)
-            for m, n, extents in zip(channels, widths, reversed(targets), strict=True)
+            Up(m, n, extents, style, resized) for m, n, extents in zip(channels, widths, reversed(targets), strict=True)
         )
         self.norms = nn.ModuleList(style.normal(n) for n in channels)
 
@@ -245,6 +265,11 @@ class ConvolutionalDecoder(nn.Module):
     def reader(self) -> Dense | None:
         """The layer that reads the code, where it is dense."""
         return self.head.dense[0] if isinstance(self.head, Perceptron) else None
+
+    @property
+    def spatial(self) -> bool:
+        """Whether the code is a map."""
+        return not isinstance(self.head, Perceptron)
 
     def forward(self, z: Tensor, context: Tensor | None = None) -> Tensor:
         if isinstance(self.head, Perceptron):

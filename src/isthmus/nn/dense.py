@@ -2,30 +2,28 @@
 
 from __future__ import annotations
 
-import math
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+from isthmus.nn.initialisation import INITIALISATIONS, fans
 
 
 class Dense(nn.Module):
     """y = W x + b, with W of shape (outputs, inputs).
 
-    Weights start as He's normal (He 2015) where a rectifier follows, else as Glorot's uniform (Glorot & Bengio 2010);
-    biases at 0. With `unit_columns` the columns of W are kept at unit length, so that what reads a code cannot undo
-    a penalty on it by growing.
+    Weights start as `INITIALISATIONS` names it; "auto" is He's normal (He 2015) where a rectifier follows, else
+    Glorot's uniform (Glorot & Bengio 2010). Biases start at 0. With `unit_columns` the columns of W are kept at unit
+    length, so that what reads a code cannot undo a penalty on it by growing.
     """
 
-    def __init__(self, inputs: int, outputs: int, rectified: bool = False) -> None:
+    def __init__(self, inputs: int, outputs: int, rectified: bool = False, initialisation: str = "auto") -> None:
         super().__init__()
         self.matrix = nn.Parameter(torch.empty(outputs, inputs))
         self.bias = nn.Parameter(torch.zeros(outputs))
         self.unit_columns = False
-        if rectified:
-            nn.init.normal_(self.matrix, std=math.sqrt(2 / inputs))
-        else:
-            nn.init.xavier_uniform_(self.matrix)
+        name = ("he" if rectified else "xavier") if initialisation == "auto" else initialisation
+        INITIALISATIONS[name](self.matrix, fans(self.matrix))
 
     @property
     def weight(self) -> Tensor:

@@ -14,19 +14,32 @@ from isthmus.nn.dense import Dense
 
 
 class Perceptron(nn.Module):
-    """Dense layers of the given widths with an activation between them; the last is linear."""
+    """Dense layers of the given widths with an activation between them; the last is linear.
 
-    def __init__(self, widths: Sequence[int], activation: str) -> None:
+    `initialisation` is one of `INITIALISATIONS` for every layer, or "auto": what each layer's activation needs.
+    """
+
+    def __init__(self, widths: Sequence[int], activation: str, initialisation: str = "auto") -> None:
         super().__init__()
         self.activation = activation
         last = len(widths) - 2
         rectified = ACTIVATIONS[activation].rectified
-        self.layers = nn.ModuleList(Dense(m, n, rectified and i < last) for i, (m, n) in enumerate(pairwise(widths)))
+        self.layers = nn.ModuleList(
+            Dense(m, n, rectified and i < last, initialisation) for i, (m, n) in enumerate(pairwise(widths))
+        )
 
     @property
     def dense(self) -> tuple[Dense, ...]:
         """The layers, from the input's end."""
         return cast("tuple[Dense, ...]", tuple(self.layers))
+
+    @property
+    def inputs(self) -> int:
+        return self.dense[0].weight.shape[1]
+
+    @property
+    def outputs(self) -> int:
+        return self.dense[-1].weight.shape[0]
 
     def forward(self, x: Tensor) -> Tensor:
         return self.trail(x)[-1]
