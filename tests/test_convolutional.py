@@ -219,14 +219,46 @@ def test_every_kind_takes_the_pair(kind):
     assert ae.history_[-1]["loss"] < ae.history_[0]["loss"]
 
 
-def test_contraction_is_exact_on_convolutions():
+CODES = {"plain": codes.Plain(), "sigmoid": codes.Activation(), "gaussian": codes.Gaussian(), "topk": codes.TopK(2)}
+
+
+@pytest.mark.parametrize("code", CODES)
+@pytest.mark.parametrize("style", STYLES)
+def test_contraction_is_exact_on_convolutions(style, code):
     """Oracle: the Jacobian by torch.func, row by row."""
     X = rows((1, 5, 6), n=10)
-    ae = quick((1, 5, 6), penalty=penalties.Contraction(0.7), validation_fraction=0, scaling=None).fit(X)
+    encoder = encoders.Convolutional((3, 4), **STYLES[style])
+    own = {"penalty": penalties.Contraction(0.7), "validation_fraction": 0, "scaling": None}
+    ae = quick((1, 5, 6), encoder=encoder, code=CODES[code], **own).fit(X)
     x = torch.tensor(X)
     terms = ae.module_.objective(ae.module_(x))
     each = torch.func.vmap(torch.func.jacrev(lambda row: ae.module_.encode(row[None])[0]))(x)
     torch.testing.assert_close(terms["contraction"], 0.7 * each.square().sum(dim=(1, 2)).mean())
+    np.testing.assert_allclose(ae.jacobian(X), each.detach().numpy(), atol=1e-12)
+
+
+def test_its_gradient_is_that_of_autodiff():
+    X = rows((2, 5, 6), n=6)
+    ae = quick((2, 5, 6), encoder=encoders.Convolutional((3, 4), hidden=(5,)), penalty=penalties.Contraction(1.0)).fit(
+        X
+    )
+    weights, x = list(ae.module_.encoder.parameters()), torch.tensor(X)
+    ours = torch.autograd.grad(ae.module_.objective(ae.module_(x))["contraction"], weights, materialize_grads=True)
+    z = torch.func.vmap(torch.func.jacrev(lambda row: ae.module_.encode(row[None])[0]))
+    expected = torch.autograd.grad(z(x).square().sum(dim=(1, 2)).mean(), weights, materialize_grads=True)
+    for own, other in zip(ours, expected, strict=True):
+        torch.testing.assert_close(own, other)
+
+
+def test_probes_estimate_it_without_bias():
+    X = rows((1, 5, 6), n=10)
+    ae = quick((1, 5, 6), penalty=penalties.Contraction(1.0, probes=2), validation_fraction=0, scaling=None).fit(X)
+    assert "contraction by 2 random probes" in ae.engine_
+    rng, x = torch.Generator().manual_seed(0), torch.tensor(X)
+    with torch.no_grad():
+        drawn = [float(ae.module_.objective(ae.module_(x, None, rng))["contraction"]) for _ in range(400)]
+        exact = float(ae.module_.objective(ae.module_(x))["contraction"])
+    assert abs(np.mean(drawn) - exact) < 4 * np.std(drawn) / 20
 
 
 def test_l1_keeps_the_readers_columns_at_unit_length():

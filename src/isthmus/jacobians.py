@@ -15,7 +15,7 @@ import torch
 from torch import Generator, Tensor, nn
 
 from isthmus.codes import Code
-from isthmus.nn import Perceptron
+from isthmus.nn import ConvolutionalEncoder, Perceptron
 from isthmus.passes import Pass
 
 
@@ -29,6 +29,9 @@ class Chain(NamedTuple):
 
 def jacobian(encoder: nn.Module, code: Code, x: Tensor) -> Tensor:
     """∂z/∂x of the deterministic code at each row, (N, K, D)."""
+    if isinstance(encoder, ConvolutionalEncoder) and has_closed_form(encoder, code):
+        trail = encoder.trail(x)
+        return encoder.pulled(_directions(code, trail[-1], None), trail)
     chain = _chain(encoder, code, x)
     if chain is None:
         x, z = _recomputed(encoder, code, x)
@@ -42,13 +45,18 @@ def squared_norm(encoder: nn.Module, code: Code, p: Pass, probes: int | None = N
     """‖∂z/∂x̃‖²_F at each row of a pass, (N,); it can be differentiated once.
 
     One layer: Σᵢ cᵢ² ‖Wᵢ‖² (Rifai 2011). Two layers and a linear code: s₁ᵀ[(W₂ᵀW₂)∘(W₁W₁ᵀ)]s₁. More: products of
-    layers from the narrow end, the first layer entering as W₁W₁ᵀ where that is cheaper. Other encoders and codes: one
-    backward pass through the pass itself for each number of the code.
+    layers from the narrow end, the first layer entering as W₁W₁ᵀ where that is cheaper. Plain convolutions: the numbers
+    of the code carried back through all layers, side by side. Other encoders and codes: one backward pass through the
+    pass itself for each number of the code.
 
     With `probes`, and in a pass that has randomness, it is estimated without bias as the mean of ‖vᵀJ‖² over so many
     vectors v of random signs (Hutchinson 1990).
     """
     signs = None if probes is None or p.rng is None else _signs(p.z, probes, p.rng)
+    if isinstance(encoder, ConvolutionalEncoder) and has_closed_form(encoder, code):
+        trail = p.trail or encoder.trail(p.x_tilde)
+        total = encoder.pulled(_directions(code, trail[-1], signs), trail).square().sum(dim=(1, 2))
+        return total if signs is None else total / signs.shape[1]
     chain = _chain(encoder, code, p.x_tilde, p.trail)
     if chain is None:
         return _by_autograd(encoder, code, p, signs)
@@ -57,8 +65,17 @@ def squared_norm(encoder: nn.Module, code: Code, p: Pass, probes: int | None = N
 
 def has_closed_form(encoder: nn.Module, code: Code) -> bool:
     """Whether the Jacobian is known without automatic differentiation."""
+    if not (isinstance(encoder, Perceptron) or (isinstance(encoder, ConvolutionalEncoder) and encoder.plain)):
+        return False
     a = next(code.parameters(), torch.zeros(0)).new_zeros(1, code.width)
-    return isinstance(encoder, Perceptron) and (_is_linear(code) or _slope(code, a) is not None)
+    return _is_linear(code) or _slope(code, a) is not None
+
+
+def _directions(code: Code, a: Tensor, signs: Tensor | None) -> Tensor:
+    """The unit vectors of the code, or those given, times its slope at a: (N, R, width)."""
+    slope = None if _is_linear(code) else _slope(code, a)
+    vectors = torch.eye(a.shape[1], dtype=a.dtype, device=a.device).expand(len(a), -1, -1) if signs is None else signs
+    return vectors if slope is None else vectors * slope[:, None, :]
 
 
 def _chain(encoder: nn.Module, code: Code, x: Tensor, trail: Sequence[Tensor] = ()) -> Chain | None:

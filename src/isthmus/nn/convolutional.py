@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from isthmus.errors import SettingError
 from isthmus.nn.activations import ACTIVATIONS
 from isthmus.nn.initialisation import INITIALISATIONS, Fans, fans
-from isthmus.nn.perceptron import Perceptron, Transposed
+from isthmus.nn.perceptron import Layered, Perceptron, Transposed
 
 if TYPE_CHECKING:
     from isthmus.nn.dense import Dense
@@ -116,9 +116,11 @@ class Down(nn.Module):
         self.norm = style.normal(outputs)
         self.blocks = nn.Sequential(*(Residual(outputs, dims, style) for _ in range(style.blocks)))
 
+    def convolved(self, x: Tensor) -> Tensor:
+        return cast("Tensor", self.convolution(_padded(x, self.style.kernel, self.convolution.stride[0])))
+
     def forward(self, x: Tensor) -> Tensor:
-        a = self.convolution(_padded(x, self.style.kernel, self.convolution.stride[0]))
-        return cast("Tensor", self.blocks(self.style.bend(self.norm(self.pool(a)))))
+        return cast("Tensor", self.blocks(self.style.bend(self.norm(self.pool(self.convolved(x))))))
 
 
 class Up(nn.Module):
@@ -172,7 +174,7 @@ def _padded(x: Tensor, kernel: int, stride: int) -> Tensor:
     return F.pad(x, [pad for end in after for pad in (0, end)]) if any(after) else x
 
 
-class ConvolutionalEncoder(nn.Module):
+class ConvolutionalEncoder(Layered):
     """Rows (N, C·extents) → (N, outputs): levels of convolutions, then a perceptron, or a map where it is `spatial`."""
 
     def __init__(
@@ -204,11 +206,41 @@ class ConvolutionalEncoder(nn.Module):
         """Whether the output is a map."""
         return not isinstance(self.head, Perceptron)
 
+    @property
+    def plain(self) -> bool:
+        """Whether a level is one strided convolution and an activation, and the output is no map."""
+        return not (self.style.blocks or self.style.norm or self.pooled or self.spatial)
+
     def forward(self, x: Tensor) -> Tensor:
         a = x.reshape(len(x), *self.shape)
         for level in self.levels:
             a = level(a)
         return cast("Tensor", self.head(a if self.spatial else a.flatten(1)).flatten(1))
+
+    def trail(self, x: Tensor) -> list[Tensor]:
+        """What each convolution, then each dense layer gives before its activation; else the output alone."""
+        if not self.plain:
+            return [self(x)]
+        a, trail = x.reshape(len(x), *self.shape), []
+        for level in self.levels:
+            a = cast("Down", level).convolved(a)
+            trail.append(a.flatten(1))
+            a = self.style.bend(a)
+        return [*trail, *cast("Perceptron", self.head).trail(a.flatten(1))]
+
+    def pulled(self, vectors: Tensor, trail: Sequence[Tensor]) -> Tensor:
+        """vᵀ∂a/∂x at each row of a trail: vectors (N, R, outputs) → (N, R, inputs), layer by layer from the output."""
+        bend = ACTIVATIONS[self.style.activation]
+        slopes = [bend.slope(a, bend.function(a))[:, None, :] for a in trail[:-1]]
+        for dense in reversed(cast("Perceptron", self.head).dense):
+            vectors = (vectors @ dense.weight) * slopes.pop()
+        n, r = vectors.shape[:2]
+        for i in reversed(range(len(self.levels))):
+            kernel = cast("Down", self.levels[i]).convolution.weight
+            maps = vectors.reshape(n * r, kernel.shape[0], *self.extents[i + 1])
+            vectors = transposed(maps, kernel, None, self.extents[i]).reshape(n, r, -1)
+            vectors = vectors * slopes.pop() if slopes else vectors
+        return vectors
 
 
 def per_place(numbers: int, extents: Shape) -> int:
@@ -294,7 +326,7 @@ class TransposedConvolutional(nn.Module):
 
     def __init__(self, encoder: ConvolutionalEncoder) -> None:
         super().__init__()
-        if encoder.style.blocks or encoder.style.norm or encoder.pooled or not isinstance(encoder.head, Perceptron):
+        if not encoder.plain:
             raise SettingError(
                 "decoders.Tied transposes levels of one strided convolution each",
                 where="in encoders.Convolutional",
@@ -302,7 +334,7 @@ class TransposedConvolutional(nn.Module):
                 hint="give a decoder of its own: decoders.Convolutional()",
             )
         self._tied = (encoder,)
-        self.head = Transposed(encoder.head)
+        self.head = Transposed(cast("Perceptron", encoder.head))
         self.biases = nn.ParameterList(
             nn.Parameter(torch.zeros(cast("Down", level).convolution.in_channels)) for level in reversed(encoder.levels)
         )

@@ -13,7 +13,15 @@ from isthmus.nn.activations import ACTIVATIONS
 from isthmus.nn.dense import Dense
 
 
-class Perceptron(nn.Module):
+class Layered(nn.Module):
+    """A network that says what each of its layers gives, and carries directions of its output back to its input."""
+
+    def trail(self, x: Tensor) -> list[Tensor]:
+        """What each layer gives before its activation, (N, H) each; the last is the output."""
+        raise TypeError(f"{type(self).__name__} is abstract")
+
+
+class Perceptron(Layered):
     """Dense layers of the given widths with an activation between them; the last is linear.
 
     `initialisation` is one of `INITIALISATIONS` for every layer, or "auto": what each layer's activation needs.
@@ -83,5 +91,5 @@ class Transposed(nn.Module):
 
 
 def trail(network: nn.Module, x: Tensor) -> list[Tensor]:
-    """What each layer of a perceptron gives before its activation, the output last; of other networks the output."""
-    return network.trail(x) if isinstance(network, Perceptron) else [network(x)]
+    """What each layer gives before its activation, the output last; of networks that do not say, the output alone."""
+    return network.trail(x) if isinstance(network, Layered) else [network(x)]
