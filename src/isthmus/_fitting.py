@@ -42,8 +42,8 @@ class Table(NamedTuple):
     context: NDArray[np.integer] | None = None
 
     def at(self, index: NDArray[np.intp] | NDArray[np.bool_]) -> Table:
-        weight, context = (None if column is None else column[index] for column in (self.weight, self.context))
-        return Table(self.x[index], weight, context)
+        weight = None if self.weight is None else self.weight[index]
+        return Table(self.x[index], weight, None if self.context is None else self.context[index])
 
     def scaled(self, scaler: Scaler) -> Table:
         return self._replace(x=scaler.apply(self.x))

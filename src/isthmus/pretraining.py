@@ -120,7 +120,8 @@ def finetune(
     weights = [_weights(estimator) for estimator in estimators]
     network = Pretrained(levels, frozen).holding(weights)
     shape = getattr(estimators[0], "input_shape", None)
-    return Classifier(network, **({"scaling": None, "input_shape": shape} | settings))
+    own: dict[str, Any] = {"scaling": None, "input_shape": shape}
+    return Classifier(network, **(own | settings))
 
 
 def _stack(trained: Any) -> list[Any]:
