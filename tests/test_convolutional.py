@@ -305,3 +305,16 @@ def test_a_population_of_them_is_what_each_is_alone(style):
     for one, other in zip(together, alone, strict=True):
         np.testing.assert_allclose(one.transform(X), other.fit(X).transform(X), rtol=1e-7, atol=1e-9)
     assert "one by one" not in together[0].engine_
+
+
+def test_a_population_under_contraction_is_what_each_is_alone():
+    X = rows((1, 6, 6), n=40)
+
+    def crew():
+        return [quick((1, 6, 6), penalty=penalties.Contraction(10.0**-i), random_state=i) for i in range(3)]
+
+    together, alone = crew(), crew()
+    assert fit_together(together, X) == [None] * 3
+    for one, other in zip(together, alone, strict=True):
+        np.testing.assert_allclose(one.transform(X), other.fit(X).transform(X), rtol=1e-7, atol=1e-9)
+    assert "one by one" not in together[0].engine_
