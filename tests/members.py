@@ -6,12 +6,13 @@ import numpy as np
 import torch
 from torch import nn
 
-from isthmus import codes, corruptions, decoders, encoders, likelihoods, penalties, zoo
+from isthmus import codes, corruptions, decoders, encoders, likelihoods, networks, penalties, zoo
 
 # kind -> arguments that keep it small
 SMALL = {
     "linear": {"code_size": 2},
     "undercomplete": {"code_size": 2, "hidden": (8,)},
+    "convolutional": {"code_size": 2, "channels": (3,)},
     "denoising": {"code_size": 2, "hidden": (8,)},
     "contractive": {"code_size": 3, "hidden": (8,)},
     "sparse": {"code_size": 6},
@@ -23,9 +24,12 @@ KINDS = sorted(SMALL)
 # A specification of each class, none with its defaults
 SPECS = [
     encoders.Linear(),
-    encoders.MLP((5, 4), "tanh"),
+    encoders.MLP((5, 4), "tanh", "orthogonal"),
+    encoders.Convolutional((3, 5), 4, "pooled", 1, True, (6,), activation="tanh", initialisation="lecun"),
+    encoders.Network(networks.MLP((5, 4)), "hidden1"),
     decoders.Linear(),
-    decoders.MLP((4, 5), "silu"),
+    decoders.MLP((4, 5), "silu", "he"),
+    decoders.Convolutional((5, 3), 2, "resize", 1, True, (6,), activation="relu", initialisation="xavier"),
     decoders.Tied(),
     codes.Plain(),
     codes.Activation("tanh"),
@@ -35,6 +39,11 @@ SPECS = [
     corruptions.Gaussian(0.7),
     corruptions.Masking(0.2, "hidden"),
     corruptions.SaltAndPepper(0.4),
+    corruptions.Shift(1.5, False, "low"),
+    corruptions.Rotation(40.0, "low"),
+    corruptions.Elastic(9.0, 1.5, "low"),
+    corruptions.Distortion(0.7, 20.0, 0.2, 0.3, 8.0, 2.0, "low"),
+    corruptions.Chain(one=corruptions.Rotation(30.0), two=corruptions.Masking(0.2, "hidden")),
     likelihoods.Gaussian(0.5),
     likelihoods.Bernoulli(),
     likelihoods.Laplace(2.0),
@@ -46,6 +55,13 @@ SPECS = [
     penalties.Weights(0.02),
     penalties.Sum(sparsity=penalties.KL(0.1), contraction=penalties.Contraction(0.2)),
 ]
+
+DISTORTIONS = (corruptions.Shift, corruptions.Rotation, corruptions.Elastic, corruptions.Distortion, corruptions.Chain)
+
+
+def as_rows_need(spec):
+    """The settings without which a part refuses `rows()`: distortions take them for images."""
+    return {"input_shape": (1, 2, 3)} if isinstance(spec, DISTORTIONS) else {}
 
 
 def small(kind, **settings):

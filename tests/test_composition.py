@@ -160,7 +160,7 @@ CORRUPTIONS = [corruptions.Gaussian(0.4), corruptions.Masking(0.3), corruptions.
 
 def corrupted(spec, x, seed):
     low, high = torch.full((x.shape[1],), LOW), torch.full((x.shape[1],), HIGH)
-    return spec.build(low, high)(x, generator(seed))[0]
+    return spec.build(corruptions.Columns(low, high, (x.shape[1],)))(x, generator(seed))[0]
 
 
 @pytest.mark.parametrize("spec", CORRUPTIONS, ids=repr)

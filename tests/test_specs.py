@@ -8,8 +8,8 @@ from members import KINDS, SPECS, rows, small
 from sklearn.base import clone
 
 import isthmus
-from isthmus import Autoencoder, codes, corruptions, decoders, encoders, likelihoods, penalties, zoo
-from isthmus._constraints import AnyOf, Each, Number, OneOf
+from isthmus import Autoencoder, codes, corruptions, decoders, encoders, likelihoods, networks, penalties, zoo
+from isthmus._constraints import AnyOf, Each, Flag, Has, Number, OneOf, Text
 from isthmus._spec import Spec
 from isthmus.assembly import FAMILIES
 from isthmus.errors import SettingError
@@ -50,6 +50,8 @@ class TestEverySpecification:
     def test_its_repr_evaluates_back(self, spec):
         names = {name: value for module in MODULES for name, value in vars(module).items() if type(spec) is value}
         names |= {"KL": penalties.KL, "Contraction": penalties.Contraction}
+        names |= {"Rotation": corruptions.Rotation, "Masking": corruptions.Masking}
+        names = {"MLP": networks.MLP} | names
         assert eval(repr(spec), names) == spec  # noqa: S307  # our own text
         assert eval(qualified(spec), dict(NAMES)) == spec  # noqa: S307
 
@@ -99,6 +101,10 @@ def wrong(constraint):
         return [7, "7", *[(bad,) for bad in wrong(constraint.member)]]
     if isinstance(constraint, OneOf):
         return ["bogus", 7, None, True]
+    if isinstance(constraint, Flag):
+        return ["yes", 1, None]
+    if isinstance(constraint, Has | Text):
+        return [7, None]
     raise TypeError(f"say what does not fit {constraint!r}")
 
 

@@ -213,7 +213,7 @@ def _assemble(ae: Estimator, known: Learned, seed: int) -> None:
         raise DataError(
             f"rows reach from {low:g} to {high:g}",
             where=f"under scaling={ae.scaling!r}",
-            expected="numbers in [0, 1], as this likelihood needs",
+            expected="numbers in [0, 1], as this model needs",
             hint="use scaling='minmax'",
         )
     ae.scaler_, ae.module_, ae.seed_, ae.mean_ = known.scaler, module, seed, known.mean

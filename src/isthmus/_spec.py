@@ -68,3 +68,38 @@ def _inner(owner: Spec, name: str) -> Spec:
             hint=f"set {name} itself",
         )
     return part
+
+
+class Several(Spec):
+    """Parts of one family, each under a name that the user chooses: `Sum(sparsity=KL(0.05), size=L1(0.1))`.
+
+    A subclass says in `member` what may be one, and in `noun` what to call it.
+    """
+
+    noun: ClassVar[str]
+    member: ClassVar[Constraint]
+
+    def __init__(self, **parts: Any) -> None:
+        self.__dict__.update(parts)
+
+    def _names(self) -> list[str]:
+        return list(self.__dict__)
+
+    def __eq__(self, other: object) -> bool:
+        return type(other) is type(self) and self.__dict__ == other.__dict__
+
+    __hash__ = None  # type: ignore[assignment]  # equal by value and mutable, as the other specifications
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({', '.join(f'{name}={part!r}' for name, part in self.__dict__.items())})"
+
+    def validate(self) -> None:
+        own = type(self)
+        check(own.__name__, self.__dict__, dict.fromkeys(self.__dict__, own.member))
+        if wrong := [name for name in self.__dict__ if "__" in name or hasattr(own, name)]:
+            raise SettingError(
+                f"a {own.noun} cannot be called {wrong[0]!r}",
+                where=f"in {own.__name__}",
+                expected="a name without '__' that no method has",
+            )
+        super().validate()

@@ -64,6 +64,8 @@ class Blueprint:
     input_shape: tuple[int, ...]
     low: np.ndarray
     high: np.ndarray
+    shift: np.ndarray | None = None  # input units are shift + scale · scaled ones
+    scale: np.ndarray | None = None
 
     def slot(self, name: str) -> Any:
         given = self.slots.get(name)
@@ -156,7 +158,8 @@ def _corruption(blueprint: Blueprint) -> corruptions.Corruption:
     part = blueprint.slot("corruption")
     if isinstance(part, Spec):
         low, high = _tensor(blueprint.low), _tensor(blueprint.high)
-        return part.build(corruptions.Columns(low, high, blueprint.input_shape))
+        shift, scale = (None if one is None else _tensor(one) for one in (blueprint.shift, blueprint.scale))
+        return part.build(corruptions.Columns(low, high, blueprint.input_shape, shift, scale))
     network = foreign.instance(part, "corruption", len(blueprint.low))
     return network if isinstance(network, corruptions.Corruption) else foreign.ForeignCorruption(network)
 

@@ -192,8 +192,9 @@ validation_fraction, early_stopping, patience, random_state, device, dtype, engi
 
     def build_module(self, known: Learned, seed: int, dtype: torch.dtype, device: torch.device) -> Classification:
         """The network with its first weights; notes the columns it is built for."""
-        low, high = (torch.as_tensor(np.array(column)) for column in (known.low, known.high))
-        return self.build(corruptions.Columns(low, high, known.shape), seed).to(device=device, dtype=dtype)
+        units = (known.low, known.high, known.scaler.shift, known.scaler.scale)
+        low, high, shift, scale = (torch.as_tensor(np.array(column)) for column in units)
+        return self.build(corruptions.Columns(low, high, known.shape, shift, scale), seed).to(device=device, dtype=dtype)
 
     def build(self, columns: corruptions.Columns, seed: int) -> Classification:
         """The network for rows of such columns, with its first random weights, which depend on the seed alone."""

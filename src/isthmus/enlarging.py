@@ -45,8 +45,9 @@ def at(ae: Autoencoder, shape: Shape) -> Autoencoder:
     def spread(column: Array) -> Array:
         return np.repeat(column.reshape(shape[0], -1).mean(axis=1), prod(shape[1:]))
 
-    twin.blueprint_ = Blueprint(before.slots, twin.code_size, shape, spread(before.low), spread(before.high))
     twin.scaler_ = Scaler(spread(ae.scaler_.shift), spread(ae.scaler_.scale))
+    units = (spread(before.low), spread(before.high), twin.scaler_.shift, twin.scaler_.scale)
+    twin.blueprint_ = Blueprint(before.slots, twin.code_size, shape, *units)
     twin.mean_, twin.n_features_in_ = spread(ae.mean_), prod(shape)
     twin.module_ = _with_weights_of(ae, twin.blueprint_)
     return twin

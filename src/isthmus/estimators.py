@@ -274,7 +274,8 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
 
     def build_module(self, known: Learned, seed: int, dtype: torch.dtype, device: torch.device) -> Composition:
         """The composition with its first weights; notes the blueprint it is built from."""
-        self.blueprint_ = Blueprint(self.slots(), self.code_size, known.shape, known.low, known.high)
+        units = (known.low, known.high, known.scaler.shift, known.scaler.scale)
+        self.blueprint_ = Blueprint(self.slots(), self.code_size, known.shape, *units)
         return assemble(self.blueprint_, seed, dtype, device)
 
     @property

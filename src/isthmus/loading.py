@@ -87,8 +87,9 @@ def _learned(ae: Autoencoder, config: dict[str, Any], saved: Tensors, parts: dic
     built = config["built"]
     slots = {name: decode(value, name, parts) for name, value in built["slots"].items()}
     low, high = saved["low"].numpy(), saved["high"].numpy()
-    ae.blueprint_ = Blueprint(slots, built["code_size"], tuple(built["input_shape"]), low, high)
     ae.scaler_ = Scaler(saved["scaler.shift"].numpy(), saved["scaler.scale"].numpy())
+    units = (low, high, ae.scaler_.shift, ae.scaler_.scale)
+    ae.blueprint_ = Blueprint(slots, built["code_size"], tuple(built["input_shape"]), *units)
     ae.mean_ = saved["mean"].numpy()
     if {a.shape for a in (low, high, ae.mean_, ae.scaler_.shift, ae.scaler_.scale)} != {(len(low),)}:
         raise ValueError("the columns' statistics have different widths")
@@ -134,7 +135,8 @@ def _relearned(classifier: Classifier, config: Config, saved: Tensors) -> None:
     classifier.mean_ = saved["mean"].numpy()
     _note(classifier, config["learned"])
     weights, dtype = _weights(saved)
-    columns = Columns(saved["low"], saved["high"], tuple(built["shape"]))
+    units = (saved["scaler.shift"], saved["scaler.scale"])
+    columns = Columns(saved["low"], saved["high"], tuple(built["shape"]), *units)
     module = classifier.build(columns, classifier.seed_).to(dtype).eval()
     module.load_state_dict(weights)
     classifier.module_ = module

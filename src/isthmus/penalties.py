@@ -15,8 +15,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from isthmus import codes
-from isthmus._constraints import Constraint, Number, check, count, non_negative, optional
-from isthmus._spec import Spec
+from isthmus._constraints import Constraint, Number, count, non_negative, optional
+from isthmus._spec import Several, Spec
 from isthmus.errors import SettingError
 from isthmus.jacobians import has_closed_form, squared_norm
 from isthmus.passes import Pass
@@ -189,41 +189,19 @@ class _Weights:
         return self.strength * torch.stack([matrix.square().sum() for matrix in matrices]).sum()
 
 
-class Sum(Penalty):
-    """Several named penalties: `Sum(sparsity=KL(0.05), contraction=Contraction(0.1))`."""
-
-    def __init__(self, **parts: Penalty) -> None:
-        self.__dict__.update(parts)
-
-    def _names(self) -> list[str]:
-        return list(self.__dict__)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Sum) and self.__dict__ == other.__dict__
-
-    __hash__ = None  # type: ignore[assignment]  # equal by value and mutable, as the other specifications
-
-    def __repr__(self) -> str:
-        return f"Sum({', '.join(f'{name}={part!r}' for name, part in self.__dict__.items())})"
-
-    def validate(self) -> None:
-        check("Sum", self.__dict__, dict.fromkeys(self.__dict__, _IsPenalty()))
-        if wrong := [name for name in self.__dict__ if "__" in name or hasattr(Sum, name)]:
-            raise SettingError(
-                f"a penalty cannot be called {wrong[0]!r}",
-                where="in Sum",
-                expected="a name without '__' that no method has",
-            )
-        super().validate()
-
-    def terms(self, parts: Parts) -> dict[str, Term]:
-        named: dict[str, Any] = self.__dict__
-        return {name: term for name, part in named.items() for term in part.terms(parts).values()}
-
-
 class _IsPenalty:
     def fits(self, value: object) -> bool:
         return isinstance(value, Penalty) and not isinstance(value, Sum)
 
     def __str__(self) -> str:
         return "a penalty such as penalties.Contraction(0.1)"
+
+
+class Sum(Several, Penalty):
+    """Several named penalties: `Sum(sparsity=KL(0.05), contraction=Contraction(0.1))`."""
+
+    noun, member = "penalty", _IsPenalty()
+
+    def terms(self, parts: Parts) -> dict[str, Term]:
+        named: dict[str, Any] = self.__dict__
+        return {name: term for name, part in named.items() for term in part.terms(parts).values()}

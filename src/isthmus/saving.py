@@ -93,7 +93,9 @@ def tensors(ae: Autoencoder) -> dict[str, torch.Tensor]:
 def _state(estimator: Any) -> dict[str, torch.Tensor]:
     """Weights, scaling and mean of a fitted estimator."""
     state = estimator.module_.state_dict()
-    named = {f"module.{name}": t.detach().cpu().clone(memory_format=torch.contiguous_format) for name, t in state.items()}
+    named = {
+        f"module.{name}": t.detach().cpu().clone(memory_format=torch.contiguous_format) for name, t in state.items()
+    }
     scaler = estimator.scaler_
     arrays = {"scaler.shift": scaler.shift, "scaler.scale": scaler.scale, "mean": estimator.mean_}
     return named | {name: torch.as_tensor(np.ascontiguousarray(array)) for name, array in arrays.items()}

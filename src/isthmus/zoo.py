@@ -33,7 +33,8 @@ def denoising(
     """x̂ = g(f(x̃)), ½‖x − x̂‖², x̃ a corrupted x (Vincent 2008, 2010).
 
     `noise` is "gaussian" (amount: standard deviation in scaled units), "masking" or "salt-and-pepper" (amount: share
-    of entries). Expect a code that moves little under that noise, at some cost in reconstruction.
+    of entries), or of images "shift" (pixels), "rotation" (degrees) or "elastic" (pixels). Expect a code that moves
+    little under that noise, at some cost in reconstruction.
     """
     corruption = corruptions.named(noise, amount)
     return _compose(settings, code_size=code_size, encoder=encoders.MLP(hidden), corruption=corruption)
