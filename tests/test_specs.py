@@ -15,7 +15,7 @@ from isthmus.assembly import FAMILIES
 from isthmus.errors import SettingError
 
 MODULES = list(FAMILIES.values())
-NAMES = {module.__name__.rpartition(".")[2]: module for module in MODULES}
+NAMES = {module.__name__.rpartition(".")[2]: module for module in (*MODULES, networks)}
 
 
 def qualified(spec):
