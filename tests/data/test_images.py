@@ -1,6 +1,8 @@
 """Folders of images: every colour mode, orientation and fault."""
 
+import struct
 import sys
+import zlib
 
 import numpy as np
 import pytest
@@ -103,6 +105,17 @@ CURE = (
 )
 
 
+def png(width, height, data, depth=8, colour=2):
+    """A PNG written by hand, since Pillow writes no colours of 16 bits."""
+
+    def chunk(name, content):
+        return struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
+
+    header = struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0)
+    chunks = chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(data)) + chunk(b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + chunks
+
+
 def save_truncated(folder):
     Image.fromarray(np.random.default_rng(0).integers(0, 255, (64, 64), dtype=np.uint8)).save(folder / "a.png")
     (folder / "a.png").write_bytes((folder / "a.png").read_bytes()[:-500])
@@ -135,7 +148,25 @@ BAD = {
     ),
     "empty": (
         lambda folder: (folder / "a.png").write_text(""),
-        "truncated, damaged or of another kind; in photos/a.png; expected an image; make or fetch the file again",
+        "an empty file; at photos/a.png; expected an image; make or fetch the file again",
+    ),
+    "mislabelled": (
+        lambda folder: Image.fromarray(GRAY).save(folder / "a.png", format="JPEG"),
+        (
+            "content of the format JPEG; in photos/a.png; expected PNG, as its suffix says; "
+            "rename it, or save it in the format of its suffix"
+        ),
+    ),
+    "too many pixels": (
+        lambda folder: (folder / "a.png").write_bytes(png(20_000, 20_000, b"")),
+        "more pixels than can safely be read; in photos/a.png; expected at most 178,956,970; cut it up first",
+    ),
+    "all bad": (
+        lambda folder: [(folder / name).write_text(name) for name in ("b.png", "a.png")],
+        (
+            "none of the 2 images can be used; in photos; expected images that can be read; "
+            "the first is a.png: truncated, damaged or of another kind"
+        ),
     ),
     "truncated": (
         save_truncated,
@@ -145,7 +176,8 @@ BAD = {
         save_sizes,
         (
             "images of different sizes: a.png is 3 × 2, c.png is 2 × 3; in the folder photos; "
-            "expected one size (width × height); crop or resize them to one size first"
+            "expected one size (width × height), or to hear how to cut them; say --images tile:2 (tiles that cover "
+            "each) or --images crop:2 (the centre of each); in Python, images='tile:2'"
         ),
     ),
     "transparent": (

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from isthmus.cli import experiments, looking, sweeping, training, using
+from isthmus.cli import experiments, features, looking, pictures, sweeping, training, using
 
 HELP = """Train every kind of autoencoder, and read whether the code it learned is any good.
 
@@ -38,8 +38,10 @@ app.command()(looking.evaluate)
 app.command()(using.encode)
 app.command()(using.decode)
 app.command()(using.reconstruct)
+app.command()(pictures.denoise)
 app.command()(using.sample)
 app.command()(using.anomalies)
+app.command()(features.features)
 app.command()(looking.info)
 app.add_typer(looking.data, name="data")
 app.add_typer(experiments.lab, name="lab")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from isthmus.cli.faults import DONE
+from isthmus.cli.opening import ImagesOption, StrictFlag, loader
 from isthmus.cli.output import JsonFlag, Result, columns, emit, grid, short, verdicts
 
 if TYPE_CHECKING:
@@ -19,7 +20,13 @@ DataArgument = Annotated[str, typer.Argument(metavar="DATA", help="A named set o
 data = typer.Typer(help="Data sets known by name.", no_args_is_help=False, rich_markup_mode=None)
 
 
-def evaluate(run: RunArgument, data: DataArgument, as_json: JsonFlag = False) -> int:
+def evaluate(
+    run: RunArgument,
+    data: DataArgument,
+    images: ImagesOption = None,
+    strict: StrictFlag = False,
+    as_json: JsonFlag = False,
+) -> int:
     """Is the code any good? Verdicts on new rows.
 
     Writes evidence.json and report.html into the run.
@@ -30,7 +37,7 @@ def evaluate(run: RunArgument, data: DataArgument, as_json: JsonFlag = False) ->
     """
     from isthmus import runs
 
-    emit(runs.evaluate(runs.open_run(run), data), as_json, _evaluated)
+    emit(runs.evaluate(runs.open_run(run), data, loader(images, strict)), as_json, _evaluated)
     return DONE
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from isthmus.cli.faults import DONE, NO, Interrupted
+from isthmus.cli.opening import ImagesOption, StrictFlag, loader
 from isthmus.cli.output import JsonFlag, Result, columns, emit, number, remark, short, spread
 from isthmus.cli.training import no_kind, ticking
 
@@ -34,6 +35,8 @@ def sweep(
     seeds: Annotated[int, number(text="Trainings of each combination.")] = 16,
     out: Annotated[Path | None, typer.Option(help="Folder for the results; runs/sweep-DATA-KIND by default.")] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the one there once this is done.")] = False,
+    images: ImagesOption = None,
+    strict: StrictFlag = False,
     as_json: JsonFlag = False,
 ) -> int:
     """Try settings, each with many seeds.
@@ -49,10 +52,11 @@ def sweep(
     if kind is None:
         raise no_kind("sweep")
     plan = runs.Plan(data, kind, grid, code_size, seeds)
+    load = loader(images, strict)
     out = out or Path("runs") / f"sweep-{Path(data).name.partition('.')[0]}-{kind}"
     try:
         with ticking(seeds * math.prod(map(len, grid.values()))) as tick:
-            result = runs.sweep(plan, out, overwrite, tick)
+            result = runs.sweep(plan, out, overwrite, tick, load)
     except KeyboardInterrupt as stop:
         raise Interrupted("nothing was written") from stop
     emit(result, as_json, _swept)

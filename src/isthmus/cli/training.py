@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from isthmus.cli.faults import DONE, Interrupted
+from isthmus.cli.opening import ImagesOption, StrictFlag, loader
 from isthmus.cli.output import JsonFlag, Result, columns, emit, grid, number, remark, short, spread
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from isthmus.compare import Tick
     from isthmus.errors import SettingError
     from isthmus.runs import Mode, Request
+    from isthmus.runs.source import Load
 
 SetOption = Annotated[
     list[str] | None,
@@ -41,7 +43,7 @@ def demo(
     Example: isthmus demo
     """
     settings = {"max_epochs": max_epochs, "learning_rate": DEMO_RATE}
-    return _compare(DEMO_DATA, "all", DEMO_CODE_SIZE, seeds, settings, out, True, as_json)
+    return _compare(DEMO_DATA, "all", DEMO_CODE_SIZE, seeds, settings, out, True, as_json, loader(None, False))
 
 
 def train(
@@ -50,11 +52,15 @@ def train(
     code_size: Annotated[int | None, number(text="Numbers a row is coded as; by default the kind's own.")] = None,
     out: Annotated[Path | None, typer.Option(help="The run's folder; runs/DATA-KIND by default.")] = None,
     assignments: SetOption = None,
-    config: Annotated[Path | None, typer.Option(help="A TOML file: data, kind, code_size, seed, [settings].")] = None,
+    config: Annotated[
+        Path | None, typer.Option(help="A TOML file: data, kind, code_size, seed, images, [settings].")
+    ] = None,
     seed: Annotated[int | None, number(text="Decides weights, split, order and noise; 0 by default.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with an interrupted run.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a run once the new one is done.")] = False,
     no_reference: Annotated[bool, typer.Option("--no-reference", help="Keep no training rows in the run.")] = False,
+    images: ImagesOption = None,
+    strict: StrictFlag = False,
     as_json: JsonFlag = False,
 ) -> int:
     """Train one kind into a run folder.
@@ -67,11 +73,11 @@ def train(
     from isthmus.progress import bar
 
     request = _request(data, kind, code_size, seed, assignments or [], config)
-    mode = _mode(resume, overwrite)
+    mode, load = _mode(resume, overwrite), loader(images, strict)
     out = out or Path("runs") / f"{Path(request.data).name.partition('.')[0]}-{request.kind}"
     try:
         with bar() as observer:
-            result = runs.train(request, out, mode, not no_reference, [observer])
+            result = runs.train(request, out, mode, not no_reference, [observer], load)
     except KeyboardInterrupt as stop:
         raise Interrupted(_way_on(out)) from stop
     if not result["evidence"]:
@@ -88,6 +94,8 @@ def compare(
     out: Annotated[Path | None, typer.Option(help="Folder for the report; runs/compare-DATA by default.")] = None,
     assignments: SetOption = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the one there once this is done.")] = False,
+    images: ImagesOption = None,
+    strict: StrictFlag = False,
     as_json: JsonFlag = False,
 ) -> int:
     """Train many kinds on the same split.
@@ -101,7 +109,7 @@ def compare(
     settings = parse_assignments(assignments or [])
     refuse_decided(settings)
     out = out or Path("runs") / f"compare-{Path(data).name.partition('.')[0]}"
-    return _compare(data, kinds, code_size, seeds, settings, out, overwrite, as_json)
+    return _compare(data, kinds, code_size, seeds, settings, out, overwrite, as_json, loader(images, strict))
 
 
 def _compare(
@@ -113,30 +121,31 @@ def _compare(
     out: Path,
     overwrite: bool,
     as_json: bool,
+    load: Load,
 ) -> int:
     from isthmus import compare as comparing
-    from isthmus.data import load_data
+    from isthmus.runs import left_out
 
     names = comparing.choose_kinds(kinds)
-    dataset = load_data(data)
+    dataset = load(data)
     comparing.prepare(out, overwrite)
     with ticking(len(names) * seeds) as tick:
         comparison = comparing.compare(dataset, names, code_size, seeds, settings, tick)
-    result = comparison.result | {"data": data, "report": comparing.write_report(comparison, out)}
+    result = comparison.result | {"data": data, "report": comparing.write_report(comparison, out)} | left_out(dataset)
     emit(result, as_json, _compared)
     return DONE
 
 
 @contextmanager
-def ticking(total: int) -> Iterator[Tick]:
-    """A bar of trainings done on standard error."""
+def ticking(total: int, doing: str = "training") -> Iterator[Tick]:
+    """A bar on standard error of what is done of so many."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     shown = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     console = Console(stderr=True)
     with Progress(*shown, console=console, transient=True, disable=not console.is_terminal) as progress:
-        task = progress.add_task("training", total=total)
+        task = progress.add_task(doing, total=total)
         yield lambda name: progress.update(task, advance=1, description=name)
 
 
@@ -149,6 +158,7 @@ def _request(
     config: Path | None,
 ) -> Request:
     """The command line over the configuration file over the defaults."""
+    from isthmus.data import ImageOptions
     from isthmus.errors import SettingError
     from isthmus.runs import Request, parse_assignments, read_config
 
@@ -156,6 +166,8 @@ def _request(
     told = {"data": data, "kind": kind, "code_size": code_size, "seed": seed}
     asked = said | {name: value for name, value in told.items() if value is not None}
     asked["settings"] = said.get("settings", {}) | parse_assignments(assignments)
+    if "images" in asked:
+        asked["images"] = ImageOptions.parse(str(asked["images"]))
     if "data" not in asked:
         raise SettingError("no data", "in isthmus train", "a named set or a path", "such as isthmus train digits")
     if "kind" not in asked:

@@ -10,6 +10,7 @@ from typer.models import OptionInfo
 
 from isthmus.cli.faults import DONE
 from isthmus.cli.looking import DataArgument, RunArgument
+from isthmus.cli.opening import ImagesOption, StrictFlag, loader
 from isthmus.cli.output import JsonFlag, Result, emit, grid, number
 
 if TYPE_CHECKING:
@@ -24,9 +25,17 @@ def _output(suffixes: str) -> OptionInfo:
 
 Table = Annotated[Path, _output(".npy .parquet .csv")]
 Rows = Annotated[Path, _output(".npy .parquet .csv, or .png for images")]
+RowsOrFolder = Annotated[Path, _output(".npy .parquet .csv, or .png for images; or a folder for pictures of any size")]
 
 
-def encode(run: RunArgument, data: DataArgument, output: Table, as_json: JsonFlag = False) -> int:
+def encode(
+    run: RunArgument,
+    data: DataArgument,
+    output: Table,
+    images: ImagesOption = None,
+    strict: StrictFlag = False,
+    as_json: JsonFlag = False,
+) -> int:
     """Write the code of each row.
 
     The columns are code0, code1, …
@@ -35,7 +44,7 @@ def encode(run: RunArgument, data: DataArgument, output: Table, as_json: JsonFla
     """
     from isthmus import runs
 
-    emit(runs.encode(runs.open_run(run), data, output), as_json, _written)
+    emit(runs.encode(runs.open_run(run), data, output, loader(images, strict)), as_json, _written)
     return DONE
 
 
@@ -55,14 +64,28 @@ def decode(
     return DONE
 
 
-def reconstruct(run: RunArgument, data: DataArgument, output: Rows, as_json: JsonFlag = False) -> int:
+def reconstruct(
+    run: RunArgument,
+    data: DataArgument,
+    output: RowsOrFolder,
+    images: ImagesOption = None,
+    strict: StrictFlag = False,
+    as_json: JsonFlag = False,
+) -> int:
     """Write each row encoded and decoded, in input units.
+
+    Where a folder is to be written to, DATA is a picture or a folder of pictures of any size: each is tiled, blended
+    without seams and written under its name.
 
     Example: isthmus reconstruct runs/a digits -o digits.png
     """
     from isthmus import runs
 
-    emit(runs.reconstruct(runs.open_run(run), data, output), as_json, _written)
+    if Path(data).exists() and (output.is_dir() or not output.suffix):
+        from isthmus.cli import pictures
+
+        return pictures.restore(run, [Path(data)], output, None, strict, as_json, taught=False)
+    emit(runs.reconstruct(runs.open_run(run), data, output, loader(images, strict)), as_json, _written)
     return DONE
 
 
@@ -85,7 +108,14 @@ def sample(
     return DONE
 
 
-def anomalies(run: RunArgument, data: DataArgument, output: Table, as_json: JsonFlag = False) -> int:
+def anomalies(
+    run: RunArgument,
+    data: DataArgument,
+    output: Table,
+    images: ImagesOption = None,
+    strict: StrictFlag = False,
+    as_json: JsonFlag = False,
+) -> int:
     """Write how strange each row is.
 
     A score a row (the lower the stranger), whether it is flagged, and the columns that weigh most.
@@ -94,9 +124,9 @@ def anomalies(run: RunArgument, data: DataArgument, output: Table, as_json: Json
     """
     from isthmus import runs
 
-    emit(runs.anomalies(runs.open_run(run), data, output), as_json, _written)
+    emit(runs.anomalies(runs.open_run(run), data, output, loader(images, strict)), as_json, _written)
     return DONE
 
 
 def _written(result: Result) -> RenderableType:
-    return grid(list(result.items()))
+    return grid([(name, value) for name, value in result.items() if name != "skipped"])

@@ -7,8 +7,18 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from isthmus.data.cutting import ImageOptions
+
 Rows = npt.NDArray[np.float32 | np.float64]
 Labels = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """A file that was left out, and why."""
+
+    file: str
+    why: str
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,6 +41,12 @@ class Dataset:
         The set's own test rows, where it has them.
     source : str
         Where the rows come from: a publication or a path.
+    images : ImageOptions or None
+        How images from a folder were cut into rows.
+    skipped : tuple of Skipped
+        Images of the folder that could not be used.
+    notes : tuple of str
+        What was done to the data, in words.
     """
 
     name: str
@@ -41,3 +57,6 @@ class Dataset:
     X_test: Rows | None = None
     y_test: Labels | None = None
     source: str = ""
+    images: ImageOptions | None = None
+    skipped: tuple[Skipped, ...] = ()
+    notes: tuple[str, ...] = ()

@@ -7,11 +7,13 @@ from pathlib import Path
 
 from isthmus.data.arrays import as_rows
 from isthmus.data.csv_table import read_csv
+from isthmus.data.cutting import ImageOptions
 from isthmus.data.dataset import Dataset
 from isthmus.data.idx import is_idx_name, read_idx
-from isthmus.data.images import SUFFIXES, read_images
+from isthmus.data.images import read_images
 from isthmus.data.numpy_files import read_numpy
 from isthmus.data.parquet import read_parquet
+from isthmus.data.pictures import SUFFIXES
 from isthmus.data.reading import missing, reading
 from isthmus.errors import DataError
 
@@ -24,17 +26,17 @@ _OPENERS: dict[str, Callable[[Path], Dataset]] = {
 }
 
 
-def open_path(path: Path) -> Dataset:
-    """Read a folder of images or a file, by its name.
+def open_path(path: Path, images: ImageOptions | None = None) -> Dataset:
+    """Read a folder of images, cut as `images` says, or a file, by its name.
 
     Raises
     ------
     DataError
-        No such file, an unknown suffix, an empty file, or what its opener says.
+        No such file, an unknown suffix, an empty file, a file to be cut like images, or what its opener says.
     """
     with reading(path, "a file or a folder of images"):
         if path.is_dir():
-            return read_images(path)
+            return read_images(path, images)
         if not path.exists():
             raise missing(path)
         opener = _opener(path)
@@ -42,7 +44,20 @@ def open_path(path: Path) -> Dataset:
             raise DataError("neither a file nor a folder", f"at {path}", "expected a file", "save the data to a file")
         if path.stat().st_size == 0:
             raise DataError("an empty file", f"at {path}", "expected data", "make or fetch the file again")
+        check_no_cutting(images, f"with {path}")
     return opener(path)
+
+
+def check_no_cutting(images: ImageOptions | None, where: str) -> None:
+    """Refuse to cut what is no folder of images.
+
+    Raises
+    ------
+    DataError
+        Where more is asked than to be strict.
+    """
+    if images is not None and images.cuts:
+        raise DataError(f"images are to be cut ({images})", where, "expected a folder of images", "leave out images")
 
 
 def _opener(path: Path) -> Callable[[Path], Dataset]:

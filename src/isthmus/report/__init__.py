@@ -14,7 +14,7 @@ from isthmus.data.reading import needs
 if TYPE_CHECKING:
     from isthmus.report.view import Examined
 
-__all__ = ["compare_page", "evidence_page", "gallery_page", "sweep_page"]
+__all__ = ["compare_page", "evidence_page", "features_page", "gallery_page", "sweep_page"]
 
 _PACKAGES = {"jinja2": "jinja2", "matplotlib": "matplotlib", "PIL": "pillow"}  # the module, and the name pip knows
 
@@ -129,6 +129,35 @@ def gallery_page(experiments: Sequence[Mapping[str, Any]]) -> str:
     from isthmus.report.gallery import page
 
     return page(experiments)
+
+
+def features_page(result: Mapping[str, Any], title: str) -> str:
+    """One page on what a network learned to see.
+
+    Parameters
+    ----------
+    result : dict
+        `layers`, each with `name`, `type`, `shape`, `units`, `sheet` (the path of a PNG, which is put into the page),
+        `shown` (units), `told` (what the sheet shows) and, where known, `sees` (extents of a receptive field) and
+        `columns` (of a table: each unit's strongest); `views`, each with `name`, `told`, `sheet`; `rows`, in words.
+        What `isthmus features --json` prints.
+    title : str
+        The page's heading, any text.
+
+    Returns
+    -------
+    str
+        A whole HTML document, the same bytes for the same input.
+
+    Raises
+    ------
+    DataError
+        A package of the extra `report` is not installed.
+    """
+    _require()
+    from isthmus.report.features import page
+
+    return page(result, title)
 
 
 def _require() -> None:

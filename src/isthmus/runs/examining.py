@@ -11,15 +11,16 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 
 from isthmus._files import atomic, atomic_write_text
+from isthmus.data import load_data
 from isthmus.errors import RunError
 from isthmus.evidence import Evidence, Reference, examine_with
 from isthmus.plain import plain
 from isthmus.runs.folder import EVIDENCE, REFERENCE, REPORT, Run, write_json
-from isthmus.runs.source import rows_for, rows_to_examine
+from isthmus.runs.source import Load, left_out, rows_for, rows_to_examine
 from isthmus.threads import threads_for
 
 
-def evaluate(run: Run, data: str) -> dict[str, Any]:
+def evaluate(run: Run, data: str, load: Load = load_data) -> dict[str, Any]:
     """Examine a run on data, and write `evidence.json` and `report.html` into it.
 
     Raises
@@ -27,8 +28,9 @@ def evaluate(run: Run, data: str) -> dict[str, Any]:
     DataError, RunError
         Where the rows do not fit the run, or the run's reference is damaged.
     """
-    X, y, which = rows_to_examine(run, rows_for(run, data))
-    return write_evidence(run, X, y, read_reference(run.folder), f"{data}: {which}")
+    dataset = rows_for(run, data, load)
+    X, y, which = rows_to_examine(run, dataset)
+    return write_evidence(run, X, y, read_reference(run.folder), f"{data}: {which}") | left_out(dataset)
 
 
 def write_evidence(

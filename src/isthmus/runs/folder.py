@@ -18,8 +18,9 @@ from isthmus.loading import load
 
 CONFIG, MODEL, REFERENCE = "config.json", "model.safetensors", "reference.safetensors"
 METRICS, EVIDENCE, REPORT = "metrics.jsonl", "evidence.json", "report.html"
+FEATURES = "features"  # a folder
 CHECKPOINT, PLAN = "checkpoints/last.safetensors", "checkpoints/plan.json"
-OWN = {CONFIG, MODEL, REFERENCE, METRICS, EVIDENCE, REPORT, "checkpoints"}
+OWN = {CONFIG, MODEL, REFERENCE, METRICS, EVIDENCE, REPORT, FEATURES, "checkpoints"}
 Mode = Literal["new", "resume", "overwrite"]
 
 

@@ -20,7 +20,7 @@ from isthmus.zoo import KINDS
 WORDS = {"none": None, "null": None, "true": True, "false": False}
 PLURALS = {slot: f"{slot}s" for slot in SLOTS} | {"penalty": "penalties"}
 DECIDED = {"code_size": "--code-size", "random_state": "--seeds", "seed": "--seeds", "seeds": "--seeds"}
-CONFIG_KEYS = ("data", "kind", "code_size", "seed", "settings")
+CONFIG_KEYS = ("data", "kind", "code_size", "seed", "images", "settings")
 
 
 def parse_assignments(texts: Iterable[str]) -> dict[str, Any]:
@@ -239,7 +239,7 @@ def _parts(slot: str) -> dict[str, type[Spec]]:
         if isinstance(part, type)
         and issubclass(part, Spec)
         and part.__module__ == module.__name__
-        and name not in ("Penalty", "Sum")  # the abstract base, and the one that has no defaults
+        and name not in ("Penalty", "Sum", "Chain", "Network")  # an abstract base, and those that have no defaults
     }
 
 

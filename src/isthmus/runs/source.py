@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from isthmus._fitting import split
-from isthmus.data import Dataset, load_data
+from isthmus.data import NAMES, Dataset, ImageOptions, load_data
 from isthmus.errors import DataError
 from isthmus.runs.folder import Run
 from isthmus.trials import hold_out
 
+Load = Callable[..., Dataset]  # `load_data`, or what takes its arguments
 SWEEP = "rows held out from the sweep"  # in a run's `held_out`: on these its settings were chosen
 
 
@@ -36,18 +38,24 @@ def describe(dataset: Dataset) -> dict[str, Any]:
         "fingerprint": fingerprint(dataset.X),
         "feature_names": None if dataset.feature_names is None else list(dataset.feature_names),
         "input_shape": None if dataset.input_shape is None else list(dataset.input_shape),
+        "images": None if dataset.images is None else str(dataset.images),
     }
 
 
-def rows_for(run: Run, spec: str) -> Dataset:
-    """Load rows for a trained run, their columns in the order of training.
+def left_out(dataset: Dataset) -> dict[str, Any]:
+    """What a verb's result says of the images it could not use; nothing where there were no images."""
+    return {} if dataset.images is None else {"skipped": [asdict(one) for one in dataset.skipped]}
+
+
+def rows_for(run: Run, spec: str, load: Load = load_data) -> Dataset:
+    """Load rows for a trained run, their columns in the order of training; a folder's images are cut as in training.
 
     Raises
     ------
     DataError
         Where the rows cannot be read, or their columns are not those of training.
     """
-    dataset = load_data(spec, constant_ok=True)
+    dataset = load(spec, constant_ok=True, images=_cut_of(run, spec))
     width = run.ae.n_features_in_
     if dataset.X.shape[1] != width:
         raise DataError(
@@ -57,6 +65,18 @@ def rows_for(run: Run, spec: str) -> Dataset:
             "give data of the same columns, or train on these",
         )
     return _in_order(dataset, run.about.get("data", {}), spec)
+
+
+def _cut_of(run: Run, spec: str) -> ImageOptions | None:
+    """How the images of a folder become rows of this run; None where `spec` is no folder."""
+    if spec in NAMES or not Path(spec).is_dir():
+        return None
+    said = run.about.get("data", {}).get("images")
+    if said is not None:
+        return ImageOptions.parse(said)
+    shape = run.ae.blueprint_.input_shape
+    whole = len(shape) == 3 and shape[0] in (1, 3)
+    return ImageOptions(size=(shape[1], shape[2]), channels=shape[0]) if whole else None
 
 
 def _in_order(dataset: Dataset, trained: Mapping[str, Any], spec: str) -> Dataset:
@@ -87,7 +107,13 @@ def rows_to_examine(run: Run, dataset: Dataset) -> tuple[np.ndarray, np.ndarray 
     held, which = _held_out(run, len(dataset.X))
     if not len(held):
         return dataset.X, dataset.y, "all rows, which are those it was trained on: none were held out"
-    return dataset.X[held], None if dataset.y is None else dataset.y[held], which
+    return dataset.X[held], None if dataset.y is None else dataset.y[held], which + shared_images(dataset)
+
+
+def shared_images(dataset: Dataset) -> str:
+    """What is to be said beside rows held out: tiles of one image lie on both sides."""
+    tiled = dataset.images is not None and dataset.images.how == "tile"
+    return ", tiles of images it was trained on" if tiled else ""
 
 
 def _held_out(run: Run, n: int) -> tuple[np.ndarray, str]:

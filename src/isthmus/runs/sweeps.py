@@ -17,7 +17,7 @@ from isthmus.runs.folder import REPORT, write_json
 from isthmus.runs.record import write_metrics
 from isthmus.runs.results import check_free, whole
 from isthmus.runs.settings import build, find_kind, refuse_decided
-from isthmus.runs.source import SWEEP, describe
+from isthmus.runs.source import SWEEP, Load, describe, left_out
 from isthmus.runs.training import write_run
 from isthmus.sweeping import Point, Sweep, combinations, told, train_points
 from isthmus.trials import Split, split
@@ -69,7 +69,11 @@ class Plan:
 
 
 def sweep(
-    plan: Plan, out: Path, overwrite: bool = False, tick: Callable[[str], None] = lambda settings: None
+    plan: Plan,
+    out: Path,
+    overwrite: bool = False,
+    tick: Callable[[str], None] = lambda settings: None,
+    load: Load = load_data,
 ) -> dict[str, Any]:
     """Train every combination with every seed; write `sweep.json`, `report.html` and the run `best` into `out`.
 
@@ -77,6 +81,8 @@ def sweep(
     ----------
     tick : callable
         Called with the settings, as text, of each training when it is done.
+    load : callable
+        Reads the data, as `load_data` does.
 
     Returns
     -------
@@ -90,13 +96,14 @@ def sweep(
     """
     plan.check()
     check_free(out, RESULT, "sweep", overwrite)
-    dataset = load_data(plan.data)
+    dataset = load(plan.data)
     points, rows = plan.points(dataset.input_shape), split(dataset)
     with whole(out, OWN) as folder:
         found = train_points(
             points, rows.train, rows.test, plan.seeds, lambda i: tick(plan.label(points[i // plan.seeds].settings))
         )
         result = _result(plan, dataset, found) | {"report": str(out / REPORT) if can_draw() else None}
+        result |= left_out(dataset)
         if found.best_estimator is not None:
             about = {"kind": plan.kind, "settings": found.best["settings"], "data": describe(dataset)}
             _write_best(folder / BEST, found.best_estimator, about, dataset, rows)

@@ -13,7 +13,7 @@ import numpy as np
 from isthmus import __version__, saving
 from isthmus._fitting import split
 from isthmus.anomaly import AnomalyDetector
-from isthmus.data import Dataset, load_data
+from isthmus.data import Dataset, ImageOptions, load_data
 from isthmus.estimators import Autoencoder
 from isthmus.evidence import Reference
 from isthmus.evidence.reference import subset
@@ -21,7 +21,7 @@ from isthmus.runs.examining import write_evidence, write_reference
 from isthmus.runs.folder import CHECKPOINT, Mode, Run, check_plan, workplace
 from isthmus.runs.record import Recorder
 from isthmus.runs.settings import build
-from isthmus.runs.source import describe
+from isthmus.runs.source import Load, describe, left_out, shared_images
 from isthmus.training.loop import Observer
 from isthmus.trials import scores
 
@@ -37,6 +37,7 @@ class Request:
     code_size: int | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
     seed: int = 0
+    images: ImageOptions | None = None
 
 
 def train(
@@ -45,6 +46,7 @@ def train(
     mode: Mode = "new",
     keep_reference: bool = True,
     observers: Sequence[Observer] = (),
+    load: Load = load_data,
 ) -> dict[str, Any]:
     """Train into the folder `out` and write evidence and a report from the validation rows.
 
@@ -56,6 +58,8 @@ def train(
         Keep the training mean, PCA and at most 2,000 training rows, so that `evaluate` needs no training file.
     observers : sequence of callables
         Called with the training state at every epoch's end, such as a progress bar's.
+    load : callable
+        Reads the data, as `load_data` does.
 
     Returns
     -------
@@ -68,7 +72,7 @@ def train(
         Bad settings, data, or folder; `out` is then as it was.
     """
     build(request.kind, request.code_size, request.settings, request.seed)  # settings are judged before data are read
-    dataset = load_data(request.data)
+    dataset = load(request.data, images=request.images)
     ae = build(request.kind, request.code_size, request.settings, request.seed, dataset.input_shape)
     with workplace(Path(out), mode) as folder:
         plan = _plan(request.kind, ae, dataset)
@@ -78,7 +82,8 @@ def train(
         checkpoint = folder / CHECKPOINT
         resume = checkpoint if mode == "resume" and checkpoint.exists() else None
         ae.fit(dataset.X, observers=[recorder, *observers], resume=resume)
-        return _finish(Run(folder, ae, {}), request, dataset, keep_reference) | {"run": str(out)}
+        found = _finish(Run(folder, ae, {}), request, dataset, keep_reference)
+        return found | {"run": str(out)} | left_out(dataset)
 
 
 def _plan(kind: str, ae: Autoencoder, dataset: Dataset) -> dict[str, Any]:
@@ -93,7 +98,8 @@ def _finish(run: Run, request: Request, dataset: Dataset, keep_reference: bool) 
     run, reference = write_run(run.folder, ae, dataset, about, keep_reference)
     held = split(len(X), ae.validation_fraction, ae.seed_)[1]
     if len(held):
-        write_evidence(run, X[held], None if dataset.y is None else dataset.y[held], reference, "rows held out")
+        which = f"rows held out{shared_images(dataset)}"
+        write_evidence(run, X[held], None if dataset.y is None else dataset.y[held], reference, which)
     return _summary(run, request.kind, X[held]) | {"evidence": bool(len(held))}
 
 

@@ -11,18 +11,19 @@ from isthmus.data import load_data, write_image, write_table
 from isthmus.errors import DataError, RunError, SettingError
 from isthmus.loading import restore_detector
 from isthmus.runs.folder import Run
-from isthmus.runs.source import rows_for
+from isthmus.runs.source import Load, left_out, rows_for
 
 TOP = 3  # columns named for each row's score
 TABLES = (".npy", ".parquet", ".csv")
 
 
-def encode(run: Run, data: str, out: Path) -> dict[str, Any]:
+def encode(run: Run, data: str, out: Path, load: Load = load_data) -> dict[str, Any]:
     """The code of each row, written with columns code0, code1, …"""
     check_suffix(out, TABLES)
-    Z = run.ae.transform(rows_for(run, data).X)
+    dataset = rows_for(run, data, load)
+    Z = run.ae.transform(dataset.X)
     write_table(out, Z, run.code_columns)
-    return _written(run, out, Z)
+    return _written(run, out, Z) | left_out(dataset)
 
 
 def decode(run: Run, codes: str, out: Path) -> dict[str, Any]:
@@ -43,12 +44,13 @@ def decode(run: Run, codes: str, out: Path) -> dict[str, Any]:
     return _write_rows(run, run.ae.inverse_transform(Z), out)
 
 
-def reconstruct(run: Run, data: str, out: Path) -> dict[str, Any]:
+def reconstruct(run: Run, data: str, out: Path, load: Load = load_data) -> dict[str, Any]:
     """Each row encoded and decoded, in input units."""
     _check_rows_suffix(run, out)
-    X = rows_for(run, data).X
-    X_hat = run.ae.reconstruct(X)
-    return _write_rows(run, X_hat, out) | {"mse": float(np.mean(np.square(X.astype(np.float64) - X_hat)))}
+    dataset = rows_for(run, data, load)
+    X_hat = run.ae.reconstruct(dataset.X)
+    mse = float(np.mean(np.square(dataset.X.astype(np.float64) - X_hat)))
+    return _write_rows(run, X_hat, out) | {"mse": mse} | left_out(dataset)
 
 
 def sample(run: Run, n: int, seed: int, out: Path) -> dict[str, Any]:
@@ -65,7 +67,7 @@ def sample(run: Run, n: int, seed: int, out: Path) -> dict[str, Any]:
     return _write_rows(run, run.ae.sample(n, random_state=seed), out)
 
 
-def anomalies(run: Run, data: str, out: Path) -> dict[str, Any]:
+def anomalies(run: Run, data: str, out: Path, load: Load = load_data) -> dict[str, Any]:
     """A score a row (the lower the stranger), whether it is flagged, and the columns that contributed most."""
     check_suffix(out, TABLES)
     saved = run.about.get("detector")
@@ -73,13 +75,13 @@ def anomalies(run: Run, data: str, out: Path) -> dict[str, Any]:
         raise RunError(
             "no calibration of scores", f"at {run.folder}", "a run that isthmus train wrote", "train it again"
         )
-    detector, X = restore_detector(run.folder, run.ae, saved), rows_for(run, data).X
-    contributions = detector.contributions(X)  # (N, D)
+    detector, dataset = restore_detector(run.folder, run.ae, saved), rows_for(run, data, load)
+    contributions = detector.contributions(dataset.X)  # (N, D)
     scores = -contributions.sum(axis=1)
     flagged = scores < detector.offset_
     _write_scores(run, out, scores, flagged, contributions)
     found = {"anomalies": int(flagged.sum()), "offset": float(detector.offset_)}
-    return {"run": str(run.folder), "n": len(X), **found, "output": str(out)}
+    return {"run": str(run.folder), "n": len(scores), **found, "output": str(out)} | left_out(dataset)
 
 
 def _write_scores(run: Run, out: Path, scores: np.ndarray, flagged: np.ndarray, contributions: np.ndarray) -> None:
