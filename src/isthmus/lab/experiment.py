@@ -47,6 +47,8 @@ class Experiment:
         The settings of the quick protocol with their defaults, all that `--set` may change.
     full : mapping
         Where the full protocol differs.
+    expected_full : mapping, optional
+        What must hold in the full protocol; None: the same.
     seeds : int
         How many are run unless asked otherwise.
     """
@@ -60,7 +62,12 @@ class Experiment:
     expected: Expected
     settings: Settings = field(default_factory=dict)
     full: Settings = field(default_factory=dict)
+    expected_full: Expected | None = None
     seeds: int = 5
+
+    def bounds(self, full: bool) -> Expected:
+        """What must hold in a protocol."""
+        return self.expected_full if full and self.expected_full is not None else self.expected
 
 
 def holds(numbers: Mapping[str, float], expected: Expected) -> bool:
