@@ -25,6 +25,16 @@ from isthmus.nn import (
 )
 
 STARTS = ("auto", *INITIALISATIONS)
+LEVELS: Mapping[str, Constraint] = {  # what convolutional encoders and decoders share
+    "channels": Each(count(), least=1),
+    "kernel": count(2),
+    "blocks": count(0),
+    "norm": Flag(),
+    "hidden": Each(count()),
+    "spatial": Flag(),
+    "activation": OneOf(tuple(ACTIVATIONS)),
+    "initialisation": OneOf(STARTS),
+}
 Shape = tuple[int, ...]  # of θ: (D·width,), or (C·width, H, W) and its like
 
 
@@ -93,17 +103,7 @@ class Convolutional(Spec):
     spatial: bool = False
     activation: str = "silu"
     initialisation: str = "auto"
-    constraints: ClassVar[Mapping[str, Constraint]] = {
-        "channels": Each(count(), least=1),
-        "kernel": count(2),
-        "up": OneOf(("transposed", "resize")),
-        "blocks": count(0),
-        "norm": Flag(),
-        "hidden": Each(count()),
-        "spatial": Flag(),
-        "activation": OneOf(tuple(ACTIVATIONS)),
-        "initialisation": OneOf(STARTS),
-    }
+    constraints: ClassVar[Mapping[str, Constraint]] = {**LEVELS, "up": OneOf(("transposed", "resize"))}
 
     def build(self, inputs: int, shape: Shape, encoder: nn.Module) -> nn.Module:
         style = Style(self.kernel, self.blocks, bool(self.norm), self.activation, self.initialisation)

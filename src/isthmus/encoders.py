@@ -11,13 +11,12 @@ import torch
 from torch import Tensor, nn
 
 from isthmus import decoders
-from isthmus._constraints import Constraint, Each, Flag, Has, OneOf, Text, count, optional
+from isthmus._constraints import Constraint, Each, Has, OneOf, Text, count, optional
 from isthmus._spec import Spec
 from isthmus.errors import SettingError, nearest
-from isthmus.nn import ACTIVATIONS, INITIALISATIONS, ConvolutionalEncoder, Perceptron, Style
+from isthmus.nn import ACTIVATIONS, ConvolutionalEncoder, Perceptron, Style
 from isthmus.nn.convolutional import as_map
 
-STARTS = ("auto", *INITIALISATIONS)
 Shape = tuple[int, ...]  # a row's own: (D,), (C, L), (C, H, W), (C, D, H, W)
 
 
@@ -45,7 +44,7 @@ class MLP(Spec):
     constraints: ClassVar[Mapping[str, Constraint]] = {
         "hidden": Each(count()),
         "activation": OneOf(tuple(ACTIVATIONS)),
-        "initialisation": OneOf(STARTS),
+        "initialisation": OneOf(decoders.STARTS),
     }
 
     def build(self, shape: Shape, outputs: int) -> nn.Module:
@@ -87,17 +86,7 @@ class Convolutional(Spec):
     spatial: bool = False
     activation: str = "silu"
     initialisation: str = "auto"
-    constraints: ClassVar[Mapping[str, Constraint]] = {
-        "channels": Each(count(), least=1),
-        "kernel": count(2),
-        "down": OneOf(("strided", "pooled")),
-        "blocks": count(0),
-        "norm": Flag(),
-        "hidden": Each(count()),
-        "spatial": Flag(),
-        "activation": OneOf(tuple(ACTIVATIONS)),
-        "initialisation": OneOf(STARTS),
-    }
+    constraints: ClassVar[Mapping[str, Constraint]] = {**decoders.LEVELS, "down": OneOf(("strided", "pooled"))}
 
     def build(self, shape: Shape, outputs: int) -> nn.Module:
         style = Style(self.kernel, self.blocks, bool(self.norm), self.activation, self.initialisation)

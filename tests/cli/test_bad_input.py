@@ -52,7 +52,7 @@ LINES = {
         ),
         (
             ("digits", "--kind", "denoising", "--set", "noise=3"),
-            "no noise called '3'; in noise; known: gaussian, masking, salt-and-pepper",
+            "no noise called '3'; in noise; known: elastic, gaussian, masking, rotation, salt-and-pepper, shift",
         ),
         (
             ("digits", "--kind", "linear", "--code-size", "0"),

@@ -11,6 +11,7 @@ import pytest
 
 from isthmus import load
 from isthmus.data import load_data
+from isthmus.zoo import KINDS
 
 QUICK = ("--set", "max_epochs=3", "--set", "batch_size=64")
 RUN_FILES = {
@@ -23,8 +24,8 @@ RUN_FILES = {
     "checkpoints",
 }
 VERBS = (
-    *("demo", "train", "compare", "sweep", "evaluate", "encode", "decode", "reconstruct", "sample", "anomalies"),
-    *("info", "data list", "lab list", "lab run"),
+    *("demo", "train", "compare", "sweep", "evaluate", "encode", "decode", "reconstruct", "denoise", "sample"),
+    *("anomalies", "features", "info", "data list", "lab list", "lab run"),
 )
 
 
@@ -240,7 +241,7 @@ def test_compare(cli, table, tmp_path):
 def test_demo(cli, tmp_path):
     answer = cli("demo", "--seeds", 1, "--max-epochs", 1, "--json")
     assert answer.code == 0
-    assert len(answer.json["rows"]) == 8
+    assert {row["kind"] for row in answer.json["rows"]} == {*KINDS, "pca"}
     assert answer.json["report"] == "runs/demo/report.html"
     assert (tmp_path / "runs/demo/report.html").exists()
 

@@ -16,7 +16,7 @@ decoder from what went into the encoder.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
 from math import prod
@@ -26,14 +26,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from isthmus import decoders, encoders, zoo
+from isthmus import decoders, encoders
+from isthmus._spec import Spec
 from isthmus.data import load_data
 from isthmus.estimators import Autoencoder
 from isthmus.lab.experiment import Experiment, Measured, Settings
 from isthmus.trials import Split, fit_all, split
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 Array = NDArray[np.floating]
@@ -48,15 +48,14 @@ class Trial:
 
     dense: Autoencoder
     convolutional: Autoencoder
-    test: Array
+    test: Array  # (M, D)
 
     @property
-    def errors(self) -> tuple[float, float]:
-        """Of the dense and of the convolutional one, squared, a number."""
-        dense, convolutional = (
+    def errors(self) -> list[float]:
+        """Of the dense and of the convolutional one: squared, a number."""
+        return [
             float(np.mean(np.square(self.test - ae.reconstruct(self.test)))) for ae in (self.dense, self.convolutional)
-        )
-        return dense, convolutional
+        ]
 
 
 def measure(settings: Settings, seeds: Sequence[int]) -> Measured:
@@ -82,18 +81,23 @@ def measure(settings: Settings, seeds: Sequence[int]) -> Measured:
 
 
 def _trials(settings: Settings, seeds: Sequence[int], rows: Split, shape: tuple[int, ...]) -> list[Trial]:
-    dense = [_untrained(settings, seed, shape, zoo.undercomplete, hidden=settings["hidden"]) for seed in seeds]
-    other = encoders.MLP(settings["hidden"]) if not settings["convolve"] else encoders.Convolutional(settings["channels"])
-    convolutional = [_untrained(settings, seed, shape, zoo.convolutional, encoder=other) for seed in seeds]
+    dense, convolutional = (
+        [_untrained(settings, seed, shape, encoder) for seed in seeds]
+        for encoder in (encoders.MLP(settings["hidden"]), _rival(settings))
+    )
     fit_all([*dense, *convolutional], rows.train)
     return [Trial(*pair, rows.test) for pair in zip(dense, convolutional, strict=True)]
 
 
-def _untrained(
-    settings: Settings, seed: int, shape: tuple[int, ...], kind: Callable[..., Autoencoder], **parts: object
-) -> Autoencoder:
-    return kind(
+def _rival(settings: Settings) -> Spec:
+    """What is held against the dense layers; they themselves, where a reader takes the convolutions away."""
+    return encoders.Convolutional(settings["channels"]) if settings["convolve"] else encoders.MLP(settings["hidden"])
+
+
+def _untrained(settings: Settings, seed: int, shape: tuple[int, ...], encoder: Spec) -> Autoencoder:
+    return Autoencoder(
         settings["code_size"],
+        encoder,
         input_shape=shape,
         max_epochs=settings["epochs"],
         batch_size=settings["batch_size"],
@@ -102,7 +106,6 @@ def _untrained(
         early_stopping=False,
         random_state=seed,
         device="cpu",
-        **parts,
     )
 
 
@@ -117,7 +120,7 @@ def shape_difference(sizes: Sequence[tuple[int, ...]] = SIZES) -> int:
 
 
 def _difference(shape: tuple[int, ...], down: str, up: str, kernel: int) -> int:
-    """Between the extents that went in and those that come out of the last level, which `Shapes` notes."""
+    """Between the map that went in and the one that comes out of the decoder's last level."""
     encoder = encoders.Convolutional((4, 6), kernel=kernel, down=down).build(shape, 3)
     decoder = decoders.Convolutional((6, 4), kernel=kernel, up=up).build(3, shape, encoder)
     seen: list[torch.Size] = []
@@ -125,3 +128,58 @@ def _difference(shape: tuple[int, ...], down: str, up: str, kernel: int) -> int:
     with torch.no_grad():
         decoder(encoder(torch.zeros(2, prod(shape))))
     return max(abs(found - wanted) for found, wanted in zip(seen[0], (2, *shape), strict=True))
+
+
+def _draw_rows(figure: Figure, trial: Trial, shape: tuple[int, ...]) -> None:
+    """Test rows, and what each autoencoder makes of them."""
+    shown = trial.test[:SHOWN]
+    rows = {
+        "original": shown,
+        "dense": trial.dense.reconstruct(shown),
+        "convolutional": trial.convolutional.reconstruct(shown),
+    }
+    axes = figure.subplots(len(rows), len(shown), squeeze=False)
+    for line, (name, pictures) in zip(axes, rows.items(), strict=True):
+        for axis, picture in zip(line, pictures, strict=True):
+            axis.imshow(picture.reshape(shape)[0], cmap="gray", vmin=shown.min(), vmax=shown.max())
+            axis.set(xticks=[], yticks=[])
+        line[0].set_ylabel(name, fontsize=9)
+    figure.suptitle(f"Held-out rows through codes of {trial.dense.code_size} numbers", fontsize=10)
+
+
+def _draw_errors(figure: Figure, errors: Array) -> None:
+    """A line a seed, from the dense error to the convolutional one."""
+    axes = figure.subplots()
+    for dense, convolutional in errors:
+        axes.plot([0, 1], [dense, convolutional], color="#999999", zorder=0)
+        axes.plot(0, dense, "o", color=ORANGE)
+        axes.plot(1, convolutional, "s", color=BLUE)
+    axes.set(xticks=[0, 1], xticklabels=["dense", "convolutional"], xlim=(-0.5, 1.5), ylim=(0, 1.1 * errors.max()))
+    axes.set_ylabel("squared error a number, held out")
+    axes.set_title("Error of each seed, at one code size and no more parameters", fontsize=10)
+
+
+CONVOLUTIONAL = Experiment(
+    name="convolutional",
+    part="II",
+    claim="Convolutions and their transposes reconstruct images better than dense layers, and restore any size.",
+    lecture='convolutions and "deconvolutions" restore the dimensions',
+    reference="Masci, Meier, Cireşan & Schmidhuber 2011",
+    measure=measure,
+    expected={
+        "convolutional_over_dense": ("<", 1),
+        "parameters_over_dense": ("<=", 1),
+        "shape_difference": ("==", 0),
+    },
+    settings={
+        "data": "digits",
+        "code_size": 8,
+        "channels": (32, 64),
+        "hidden": (150, 80),
+        "convolve": True,
+        "epochs": 30,
+        "batch_size": 32,
+        "learning_rate": 2e-3,
+    },
+    full={"data": "mnist", "code_size": 16, "hidden": (128,), "epochs": 10, "batch_size": 128},
+)
