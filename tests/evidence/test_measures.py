@@ -14,9 +14,10 @@ from isthmus import Autoencoder, codes, decoders, encoders, evidence, zoo
 from isthmus.evidence.code_usage import dead_units, directions, saturated_units
 from isthmus.evidence.convergence import convergence
 from isthmus.evidence.distribution import column_shift, two_sample_scores
-from isthmus.evidence.geometry import jacobian_spectra
+from isthmus.evidence.geometry import geometry, jacobian_spectra
 from isthmus.evidence.intervals import of_halves, of_mean, of_means
 from isthmus.evidence.memorisation import identity, iterate, memorisation
+from isthmus.evidence.pictures import code_map, pictures
 from isthmus.evidence.probes import PROBES, View, clustering, probe
 from isthmus.evidence.reconstruction import generalisation, r_squared, reconstruction
 from isthmus.evidence.robustness import NOISE, robustness
@@ -253,6 +254,22 @@ def test_the_spectrum_of_a_linear_encoder_is_that_of_its_matrix(rows):
     matrix = np.random.default_rng(0).normal(size=(3, 6))
     found = jacobian_spectra(subject(linear_net(rows[:300], matrix, matrix.T), rows[:300], rows[300:]))
     assert found == pytest.approx(np.tile(np.linalg.svd(matrix, compute_uv=False), (len(found), 1)))
+
+
+def test_a_code_too_wide_for_its_jacobian_is_told_so(rows, monkeypatch):
+    judged = subject(linear_net(rows[:300], np.eye(6), np.eye(6)), rows[:300], rows[300:])
+    monkeypatch.setattr("isthmus.evidence.geometry.MOST_NUMBERS", 35)
+    told = geometry(judged)
+    assert (told["jacobian_rows"], told["jacobian_norm"], told["jacobian_dimension"]) == (0, None, None)
+    assert told["trustworthiness"].value == pytest.approx(1)
+    assert pictures(judged)["spectrum"] is None
+
+
+@pytest.mark.parametrize("wide", [False, True])
+def test_the_map_of_a_code_is_its_two_principal_components(rows, wide):
+    z = np.repeat(rows[:40], 9, axis=1) if wide else rows
+    expected = PCA(2).fit_transform(z)
+    np.testing.assert_allclose(np.abs(code_map(z)), np.abs(expected), atol=1e-8)
 
 
 def test_the_identity_neither_amplifies_noise_nor_takes_it_away(rows):

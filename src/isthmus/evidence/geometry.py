@@ -15,7 +15,8 @@ from isthmus.inference import batched
 Array = NDArray[np.floating]
 MOST_ROWS = 500
 NEIGHBOURS = 10
-JACOBIAN_NUMBERS = 4_000_000  # so that wide codes of wide rows are measured on fewer rows
+JACOBIAN_NUMBERS = 4_000_000  # so that wide codes of wide rows are measured on fewer rows,
+MOST_NUMBERS = 4 * JACOBIAN_NUMBERS  # and none at all where one row's Jacobian alone would take minutes
 
 
 def geometry(subject: Subject) -> dict[str, object]:
@@ -29,8 +30,8 @@ def geometry(subject: Subject) -> dict[str, object]:
         "trustworthiness": neighbourhoods(x, z),
         "continuity": neighbourhoods(z, x),
         "jacobian_rows": len(spectra),
-        "jacobian_norm": of_mean(np.sqrt(norms)),
-        "jacobian_dimension": of_mean(np.asarray(ranks)),
+        "jacobian_norm": of_mean(np.sqrt(norms)) if len(spectra) else None,
+        "jacobian_dimension": of_mean(np.asarray(ranks)) if len(spectra) else None,
     }
 
 
@@ -46,9 +47,11 @@ def neighbourhoods(x: Array, z: Array) -> Estimate | None:
 
 
 def jacobian_spectra(subject: Subject) -> Array:
-    """Singular values of ∂z/∂x at a few test rows, (n, min(K, D)), largest first."""
+    """Singular values of ∂z/∂x at a few test rows, (n, min(K, D)), largest first; at none where K·D is too many."""
     module = subject.ae.module_
     numbers = subject.code_size * subject.x.shape[1]
+    if numbers > MOST_NUMBERS:
+        return np.empty((0, min(subject.code_size, subject.x.shape[1])))
     rows = subset(len(subject.x), int(np.clip(JACOBIAN_NUMBERS // numbers, 4, 100)))
     jacobians = batched(module, module.jacobian, subject.x[rows], width_hint=subject.code_size)
     return np.linalg.svd(jacobians, compute_uv=False)

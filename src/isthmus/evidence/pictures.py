@@ -17,14 +17,14 @@ SHOWN = 16
 def pictures(subject: Subject) -> dict[str, object]:
     """Rows in input units beside their reconstructions, the code's map, its spectra, units and the history."""
     ae, rows, some = subject.ae, subset(len(subject.x), SHOWN), subject.some
-    z = subject.z[some]
+    z, spectra = subject.z[some], jacobian_spectra(subject)
     return {
         "originals": ae.unscale(subject.x[rows]),
         "reconstructions": ae.unscale(subject.x_hat[rows]),
         "pca_reconstructions": _pca(subject, rows),
         "map": code_map(z),
         "map_labels": None if subject.y is None else subject.y[some],
-        "spectrum": jacobian_spectra(subject).mean(axis=0),
+        "spectrum": spectra.mean(axis=0) if len(spectra) else None,
         "code_spectrum": variances(z),
         "unit_std": z.std(axis=0),
         "unit_mean": z.mean(axis=0),
@@ -36,8 +36,11 @@ def pictures(subject: Subject) -> dict[str, object]:
 def code_map(z: Array) -> Array:
     """Codes, (n, K), on their first two principal axes, (n, 2); a code of one number lies on a line."""
     centred = np.nan_to_num(z.astype(np.float64) - z.mean(axis=0))
-    axes = np.linalg.eigh(centred.T @ centred)[1][:, ::-1][:, :2]  # (K, ≤ 2)
-    places = centred @ axes
+    if z.shape[1] <= len(z):
+        places = centred @ np.linalg.eigh(centred.T @ centred)[1][:, ::-1][:, :2]  # (n, ≤ 2)
+    else:
+        values, axes = np.linalg.eigh(centred @ centred.T)
+        places = axes[:, ::-1][:, :2] * np.sqrt(values[::-1][:2].clip(min=0))
     return places if places.shape[1] == 2 else np.column_stack([places, np.zeros(len(places))])
 
 
