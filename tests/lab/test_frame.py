@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 
 import pytest
 
 from isthmus.cli import main
-from isthmus.lab import Experiment, Measured, Protocol, holds, run, running
+from isthmus.lab import EXPERIMENTS, Experiment, Measured, Protocol, holds, run, running
 
 COIN = Experiment(
     name="coin",
@@ -73,6 +74,29 @@ def test_settings_seeds_and_the_full_protocol_change_it(tmp_path):
     assert (full["protocol"], full["measured"]["sides"], full["holds"]) == ("full", 3, False)
     changed = run(COIN, Protocol(settings={"weight": 3, "sizes": 5}), tmp_path)["settings"]
     assert (changed["weight"], changed["sizes"]) == (3.0, [5])
+
+
+def test_the_full_protocol_may_ask_for_other_numbers(tmp_path):
+    edge = replace(COIN, expected_full={"sides": (">", 2)})
+    assert edge.bounds(full=False) is COIN.expected
+    assert COIN.bounds(full=True) is COIN.expected
+    found = [run(edge, Protocol(full=full), tmp_path) for full in (False, True)]
+    assert [(one["expected"], one["holds"]) for one in found] == [
+        ({"sides": ["==", 2]}, True),
+        ({"sides": [">", 2]}, True),
+    ]
+
+
+def test_the_experiments_stand_in_the_order_of_the_lecture():
+    names = [experiment.name for experiment in EXPERIMENTS]
+    assert names == ["convolution", "imagenet-era", "feature-visualisation", "linear-pca", "convolutional"]
+    assert [experiment.part for experiment in EXPERIMENTS] == sorted(experiment.part for experiment in EXPERIMENTS)
+
+
+@pytest.mark.parametrize("experiment", EXPERIMENTS, ids=lambda experiment: experiment.name)
+def test_the_full_protocol_changes_known_settings_to_their_like(experiment):
+    known = {name: type(value) for name, value in experiment.settings.items()}
+    assert {name: type(value) for name, value in experiment.full.items()}.items() <= known.items()
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
 from math import prod
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 import torch
@@ -35,6 +35,8 @@ from isthmus.trials import Split, fit_all, split
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+    from isthmus.nn import ConvolutionalDecoder
 
 Array = NDArray[np.floating]
 BLUE, ORANGE = "#0072B2", "#D55E00"
@@ -122,7 +124,9 @@ def shape_difference(sizes: Sequence[tuple[int, ...]] = SIZES) -> int:
 def _difference(shape: tuple[int, ...], down: str, up: str, kernel: int) -> int:
     """Between the map that went in and the one that comes out of the decoder's last level."""
     encoder = encoders.Convolutional((4, 6), kernel=kernel, down=down).build(shape, 3)
-    decoder = decoders.Convolutional((6, 4), kernel=kernel, up=up).build(3, shape, encoder)
+    decoder = cast(
+        "ConvolutionalDecoder", decoders.Convolutional((6, 4), kernel=kernel, up=up).build(3, shape, encoder)
+    )
     seen: list[torch.Size] = []
     decoder.levels[-1].register_forward_hook(lambda module, given, map_: seen.append(map_.shape))
     with torch.no_grad():
@@ -167,7 +171,7 @@ CONVOLUTIONAL = Experiment(
     reference="Masci, Meier, Cireşan & Schmidhuber 2011",
     measure=measure,
     expected={
-        "convolutional_over_dense": ("<", 1),
+        "convolutional_over_dense": ("<=", 0.99),  # nearer to 1 is rounding
         "parameters_over_dense": ("<=", 1),
         "shape_difference": ("==", 0),
     },
@@ -181,5 +185,5 @@ CONVOLUTIONAL = Experiment(
         "batch_size": 32,
         "learning_rate": 2e-3,
     },
-    full={"data": "mnist", "code_size": 16, "hidden": (128,), "epochs": 10, "batch_size": 128},
+    full={"data": "mnist", "code_size": 16, "hidden": (128,), "epochs": 8, "batch_size": 128},
 )

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from isthmus.errors import SettingError, nearest
+from isthmus.lab.convolution import CONVOLUTION
+from isthmus.lab.convolutional import CONVOLUTIONAL
 from isthmus.lab.experiment import Experiment
+from isthmus.lab.feature_visualisation import FEATURE_VISUALISATION
+from isthmus.lab.imagenet_era import IMAGENET_ERA
 from isthmus.lab.linear_pca import LINEAR_PCA
 
-EXPERIMENTS: tuple[Experiment, ...] = (LINEAR_PCA,)
+EXPERIMENTS: tuple[Experiment, ...] = (CONVOLUTION, IMAGENET_ERA, FEATURE_VISUALISATION, LINEAR_PCA, CONVOLUTIONAL)
 
 
 def find(name: str) -> Experiment:
