@@ -318,3 +318,13 @@ def test_a_population_under_contraction_is_what_each_is_alone():
     for one, other in zip(together, alone, strict=True):
         np.testing.assert_allclose(one.transform(X), other.fit(X).transform(X), rtol=1e-7, atol=1e-9)
     assert "one by one" not in together[0].engine_
+
+
+def test_large_pictures_are_trained_one_by_one(monkeypatch):
+    """Bit for bit, where a population would differ by rounding."""
+    monkeypatch.setattr("isthmus.populations.LARGE", 35)
+    X = rows((1, 6, 6), n=40)
+    together, alone = ([quick((1, 6, 6), random_state=i) for i in range(2)] for _ in range(2))
+    assert fit_together(together, X) == [None, None]
+    for one, other in zip(together, alone, strict=True):
+        np.testing.assert_array_equal(one.transform(X), other.fit(X).transform(X))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -387,3 +388,14 @@ def test_images_of_a_run_without_a_note_are_taken_whole(cli, digits, tmp_path):
     )
     assert cli("encode", digits, "new", "-o", "z.npy", "--images", "tile:8", "--json").json["n"] == 6
     assert load_data("new", images="tile:8").X.shape == (6, 64)
+
+
+def test_the_example_trains_a_denoiser_for_any_size(cli, photos, noisy):
+    """The configuration in `examples/`, with tiles, channels and epochs that are quick."""
+    example = Path(__file__).parents[2] / "examples/denoise-photos.toml"
+    small = ("--images", "tile:8", "--code-size", 3 * 16, "--set", "encoder.channels=3", "--set", "max_epochs=1")
+    answer = cli("train", photos, "--config", example, *small, "--out", "runs/photos", "--json")
+    assert answer.code == 0, answer.err
+    assert answer.json["code_size"] == 48
+    assert enlarging.can_be_enlarged(load("runs/photos"))
+    assert cli("denoise", "runs/photos", noisy, "-o", "clean").code == 0
