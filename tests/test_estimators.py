@@ -267,8 +267,7 @@ def test_bernoulli_refuses_rows_outside_its_range():
     with pytest.raises(DataError) as caught:
         Autoencoder(1, likelihood=likelihoods.Bernoulli(), scaling=None).fit(X)
     assert str(caught.value) == (
-        "rows reach from -2 to 1.5; under scaling=None; numbers in [0, 1], as this model needs; "
-        "use scaling='minmax'"
+        "rows reach from -2 to 1.5; under scaling=None; numbers in [0, 1], as this model needs; use scaling='minmax'"
     )
 
 

@@ -145,7 +145,9 @@ def test_there_is_one_training_loop():
     assert calls_of(".backward", "torch.optim.AdamW") == set(), "train through training.train"
     assert calls_of("torch._fused_adamw_") | {"training/adam.py"} == {"training/adam.py"}
     asked = calls_of("autograd.grad")
-    assert asked == {"training/steps.py", "jacobians.py", "seeing/pulling.py"}, "losses are differentiated in training/steps.py alone"
+    assert asked == {"training/steps.py", "jacobians.py", "seeing/pulling.py"}, (
+        "losses are differentiated in training/steps.py alone"
+    )
     assert calls_of(".adam.step") == {"training/steps.py"}
     assert calls_of("epoch.train", "steps.train_all") == {"training/loop.py", "training/epochs.py"}, (
         "train through training.train"

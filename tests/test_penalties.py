@@ -305,8 +305,8 @@ MISMATCHES = [
     (
         {"decoder": decoders.Tied(), "encoder": nn.Linear(6, 2)},
         (
-            "decoders.Tied cannot transpose ForeignEncoder; decoder; encoders.Linear or encoders.MLP; "
-            "give a decoder of its own"
+            "decoders.Tied cannot transpose ForeignEncoder; decoder; encoders.Linear, encoders.MLP or "
+            "encoders.Convolutional; give a decoder of its own"
         ),
     ),
 ]

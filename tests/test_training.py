@@ -11,8 +11,8 @@ from members import KINDS, Dropping, rows, small
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from isthmus import _fitting as fitting
 from isthmus import Autoencoder, corruptions, load, penalties
+from isthmus import _fitting as fitting
 from isthmus.errors import DivergenceError, RunError
 from isthmus.training import Rows, Settings, State, train, write_checkpoint
 

@@ -30,6 +30,7 @@ from isthmus.training.loop import Observer
 
 Array = NDArray[np.floating]
 
+
 class Classifier(ClassifierMixin, BaseEstimator):
     """A network that names classes, as a scikit-learn classifier.
 
@@ -194,7 +195,9 @@ validation_fraction, early_stopping, patience, random_state, device, dtype, engi
         """The network with its first weights; notes the columns it is built for."""
         units = (known.low, known.high, known.scaler.shift, known.scaler.scale)
         low, high, shift, scale = (torch.as_tensor(np.array(column)) for column in units)
-        return self.build(corruptions.Columns(low, high, known.shape, shift, scale), seed).to(device=device, dtype=dtype)
+        return self.build(corruptions.Columns(low, high, known.shape, shift, scale), seed).to(
+            device=device, dtype=dtype
+        )
 
     def build(self, columns: corruptions.Columns, seed: int) -> Classification:
         """The network for rows of such columns, with its first random weights, which depend on the seed alone."""

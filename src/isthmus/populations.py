@@ -68,9 +68,7 @@ def fit_together(
     return [job.member.fault for job in jobs]
 
 
-def _jobs(
-    estimators: Sequence[Autoencoder | Classifier], X: Array | Sequence[Array], y: ArrayLike | None
-) -> list[Job]:
+def _jobs(estimators: Sequence[Autoencoder | Classifier], X: Array | Sequence[Array], y: ArrayLike | None) -> list[Job]:
     """All that is left is to train them; what several learn alike of the same rows is learned once."""
     given = list(X) if isinstance(X, list | tuple) else [X] * len(estimators)
     if len(given) != len(estimators):

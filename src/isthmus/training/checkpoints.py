@@ -26,7 +26,12 @@ def write_checkpoint(path: Path, state: State) -> None:
     meta = {name: getattr(state, name) for name in KEPT}
     with atomic(path) as beside:
         # as bytes, so that a full disk is an OSError and not an error of the format
-        beside.write_bytes(save({k: v.clone(memory_format=torch.contiguous_format) for k, v in tensors.items()}, metadata={"isthmus": json.dumps(meta)}))
+        beside.write_bytes(
+            save(
+                {k: v.clone(memory_format=torch.contiguous_format) for k, v in tensors.items()},
+                metadata={"isthmus": json.dumps(meta)},
+            )
+        )
 
 
 def read_checkpoint(path: Path, state: State) -> None:
