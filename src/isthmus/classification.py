@@ -17,7 +17,7 @@ class Answer:
 
     logits: Tensor
     auxiliary: tuple[Tensor, ...]
-    labels: Tensor | None  # (N,) whole numbers
+    labels: Tensor | None  # (N,) whole numbers; None where only the answer is asked for
     weight: Tensor | None
 
 
@@ -63,6 +63,6 @@ class Classification(nn.Module):
 
     def _surprise(self, logits: Tensor, a: Answer) -> Tensor:
         log_p = F.log_softmax(logits, dim=-1)  # (N, classes)
-        own = log_p.gather(-1, a.labels[:, None])[:, 0] if a.labels is not None else log_p.amax(dim=-1)
+        own = log_p.gather(-1, cast("Tensor", a.labels)[:, None])[:, 0]
         rows = -((1 - self.smoothing) * own + self.smoothing * log_p.mean(dim=-1))
         return rows.mean() if a.weight is None else (rows * a.weight).mean()

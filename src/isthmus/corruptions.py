@@ -156,7 +156,7 @@ class _Warp(Corruption):
 
     def points(self, x: Tensor, rng: Generator) -> Tensor:
         """Where each pixel of the result is read, (N, 2, H, W)."""
-        raise NotImplementedError
+        raise TypeError(f"{type(self).__name__} is abstract")
 
     def spread(self, x: Tensor, numbers: int, rng: Generator) -> Tensor:
         """Uniform draws between −1 and 1, (N, numbers)."""
