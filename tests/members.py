@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from isthmus import codes, corruptions, decoders, encoders, likelihoods, networks, penalties, zoo
+from isthmus import codes, corruptions, decoders, encoders, likelihoods, networks, penalties, priors, zoo
 
 # kind -> arguments that keep it small
 SMALL = {
@@ -34,7 +34,13 @@ SPECS = [
     codes.Plain(),
     codes.Activation("tanh"),
     codes.TopK(3),
-    codes.Gaussian(),
+    codes.Gaussian(priors.Standard()),
+    codes.Gaussian(priors.Mixture(3, 0.5, 1e-2)),
+    codes.Gaussian(priors.Vamp(7)),
+    codes.FullGaussian(),
+    codes.VonMisesFisher(),
+    codes.VectorQuantised(5, 2, 0.9, 0.1),
+    codes.FiniteScalar((3, 4)),
     corruptions.Nothing(),
     corruptions.Gaussian(0.7),
     corruptions.Masking(0.2, "hidden"),
@@ -51,8 +57,9 @@ SPECS = [
     penalties.Contraction(0.3, 2),
     penalties.KL(0.1, 2.0),
     penalties.L1(0.4),
-    penalties.Divergence(4.0),
+    penalties.Divergence(4.0, 0.1, warm_up=3),
     penalties.Weights(0.02),
+    penalties.Commitment(0.5),
     penalties.Sum(sparsity=penalties.KL(0.1), contraction=penalties.Contraction(0.2)),
 ]
 

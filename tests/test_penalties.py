@@ -71,7 +71,7 @@ def test_l1_keeps_unit_columns():
 def test_l1_is_the_sum_of_magnitudes():
     z = torch.tensor([[1.0, -2.0], [0.0, 3.0]])
     x = torch.zeros(2, 1)
-    assert penalties._L1(0.5)(Pass(x, x, None, z, {}, x)).tolist() == [1.5, 1.5]
+    assert sparsity._L1(0.5)(Pass(x, x, None, z, {}, x)).tolist() == [1.5, 1.5]
 
 
 def test_weights_is_the_sum_of_squares_of_matrices():
@@ -251,21 +251,21 @@ MISMATCHES = [
     (
         {"penalty": penalties.KL(), "code": codes.Gaussian()},
         (
-            "penalties.KL needs a code that gives 'unit interval'; this code gives gaussian; "
+            "penalties.KL needs a code that gives 'unit interval'; this code gives density, divergence, gaussian; "
             "use code=codes.Activation('sigmoid')"
         ),
     ),
     (
         {"penalty": penalties.Divergence()},
         (
-            "penalties.Divergence needs a code that gives 'gaussian'; this code gives no statistics; "
+            "penalties.Divergence needs a code that gives 'divergence'; this code gives no statistics; "
             "use code=codes.Gaussian()"
         ),
     ),
     (
         {"penalty": penalties.Sum(a=penalties.Divergence()), "code": codes.Activation()},
         (
-            "penalties.Divergence needs a code that gives 'gaussian'; this code gives unit interval; "
+            "penalties.Divergence needs a code that gives 'divergence'; this code gives unit interval; "
             "use code=codes.Gaussian()"
         ),
     ),

@@ -15,6 +15,7 @@ from sklearn.base import clone
 from torch import nn
 
 from isthmus import AnomalyDetector, Autoencoder, codes, encoders, load
+from isthmus._spec import family
 from isthmus.errors import DataError, RunError, SettingError
 from isthmus.loading import MODULES, READERS
 
@@ -77,9 +78,10 @@ def test_joblib_and_clone(tmp_path):
 
 @pytest.mark.parametrize("spec", SPECS, ids=repr)
 def test_every_specification_is_saved(spec, tmp_path):
-    slot = {"codes": "code", "penalties": "penalty"}.get(type(spec).__module__.rpartition(".")[2])
-    slot = slot or type(spec).__module__.rpartition(".")[2].removesuffix("s")
+    slot = {"codes": "code", "penalties": "penalty"}.get(family(spec))
+    slot = slot or family(spec).removesuffix("s")
     needs = {"KL": codes.Activation(), "Sum": codes.Activation(), "Divergence": codes.Gaussian()}
+    needs |= {"Commitment": codes.VectorQuantised(5)}
     settings = {"code": needs[type(spec).__name__]} if type(spec).__name__ in needs else {}
     settings |= as_rows_need(spec)
     ae = Autoencoder(4, **settings | {slot: spec}, max_epochs=1, random_state=0).fit(rows())
@@ -222,7 +224,7 @@ ENTRIES = [
     (["params", "code_size"], -1),
     (["params", "epochs"], 3),
     (["params", "encoder"], {"part": "encoders.Missing", "params": {}}),
-    (["params", "encoder"], {"part": "penalties.torch", "params": {}}),
+    (["params", "encoder"], {"part": "penalties.Parts", "params": {}}),
     (["params", "encoder"], {"part": "os.system", "params": {"command": "true"}}),
     (["params", "encoder"], {"part": "encoders.Perceptron", "params": {"widths": [6, 6], "activation": "relu"}}),
     (["params", "encoder"], {"part": "codes.TopK", "params": {"k": 1}}),
@@ -259,9 +261,9 @@ def test_entries_of_the_wrong_kind(path, value, tmp_path):
 
 def test_the_message_names_the_misfit(tmp_path):
     folder = saved(tmp_path)
-    edit(folder, ["params", "encoder"], {"part": "penalties.torch", "params": {}})
+    edit(folder, ["params", "encoder"], {"part": "penalties.Parts", "params": {}})
     assert str(refused(folder)) == (
-        f"config.json and model.safetensors do not fit ('penalties.torch'); in {folder}; train again"
+        f"config.json and model.safetensors do not fit ('penalties.Parts'); in {folder}; train again"
     )
     edit(folder, ["estimator"], "Regressor")
     assert str(refused(folder)) == f"no estimator called 'Regressor'; {folder}; {' or '.join(READERS)}"
@@ -320,7 +322,7 @@ def test_damaged_detectors(path, value, tmp_path):
 
 def test_nothing_is_imported_by_name():
     slots = {"codes", "corruptions", "decoders", "encoders", "likelihoods", "penalties"}
-    assert set(MODULES) == slots | {"networks", "pretraining"}
+    assert set(MODULES) == slots | {"networks", "pretraining", "priors"}
     assert all(part.__name__.startswith("isthmus.") for part in MODULES.values())
 
 

@@ -8,19 +8,19 @@ from members import KINDS, SPECS, rows, small
 from sklearn.base import clone
 
 import isthmus
-from isthmus import Autoencoder, codes, corruptions, decoders, encoders, likelihoods, networks, penalties, zoo
+from isthmus import Autoencoder, codes, corruptions, decoders, encoders, likelihoods, networks, penalties, priors, zoo
 from isthmus._constraints import AnyOf, Each, Flag, Has, Number, OneOf, Text
-from isthmus._spec import Spec
+from isthmus._spec import Spec, family
 from isthmus.assembly import FAMILIES
 from isthmus.errors import SettingError
 
 MODULES = list(FAMILIES.values())
-NAMES = {module.__name__.rpartition(".")[2]: module for module in (*MODULES, networks)}
+NAMES = {module.__name__.rpartition(".")[2]: module for module in (*MODULES, networks, priors)}
 
 
 def qualified(spec):
     """How a user writes it: the parts within a sum have their module too."""
-    module = NAMES[type(spec).__module__.rpartition(".")[2]]
+    module = NAMES[family(spec)]
     inner = {name: qualified(part) if isinstance(part, Spec) else repr(part) for name, part in own(spec).items()}
     arguments = ", ".join(f"{name}={value}" for name, value in inner.items())
     return f"{module.__name__.rpartition('.')[2]}.{type(spec).__name__}({arguments})"
@@ -35,7 +35,7 @@ def test_the_table_has_every_specification():
         part
         for module in MODULES
         for part in vars(module).values()
-        if inspect.isclass(part) and issubclass(part, Spec) and part.__module__ == module.__name__
+        if inspect.isclass(part) and issubclass(part, Spec) and family(part) == module.__name__.removeprefix("isthmus.")
     }
     assert found - {type(spec) for spec in SPECS} == {penalties.Penalty}, "add a row to SPECS in tests/members.py"
 
@@ -51,6 +51,7 @@ class TestEverySpecification:
         names = {name: value for module in MODULES for name, value in vars(module).items() if type(spec) is value}
         names |= {"KL": penalties.KL, "Contraction": penalties.Contraction}
         names |= {"Rotation": corruptions.Rotation, "Masking": corruptions.Masking}
+        names |= {"Standard": priors.Standard, "Mixture": priors.Mixture, "Vamp": priors.Vamp}
         names = {"MLP": networks.MLP} | names
         assert eval(repr(spec), names) == spec  # noqa: S307  # our own text
         assert eval(qualified(spec), dict(NAMES)) == spec  # noqa: S307
@@ -78,13 +79,13 @@ class TestEverySpecification:
         spec.validate()
 
     def test_it_is_refused_in_other_slots(self, spec):
-        home = type(spec).__module__
+        home = f"isthmus.{family(spec)}"
         for slot, module in FAMILIES.items():
             if module.__name__ != home:
                 with pytest.raises(SettingError) as caught:
                     Autoencoder(**{slot: spec}).fit(rows())
-                family, right = home.removeprefix("isthmus."), module.__name__.removeprefix("isthmus.")
-                message = f"{family}.{spec!r} is no {slot}; in the slot {slot}; one of {right}"
+                name, right = family(spec), module.__name__.removeprefix("isthmus.")
+                message = f"{name}.{spec!r} is no {slot}; in the slot {slot}; one of {right}"
                 assert str(caught.value) == message
 
 

@@ -16,6 +16,7 @@ from torch import nn
 
 from isthmus import Autoencoder, codes, corruptions, decoders, encoders, likelihoods, load, penalties
 from isthmus import _fitting as fitting
+from isthmus._spec import family
 from isthmus.errors import DivergenceError, SettingError
 from isthmus.training.adam import Adam, Pace
 from isthmus.training.pools import Pool
@@ -101,9 +102,11 @@ def with_part(part):
     """Settings of an estimator that holds this specification."""
     slot = {"codes": "code", "corruptions": "corruption", "encoders": "encoder", "decoders": "decoder"}
     slot |= {"likelihoods": "likelihood", "penalties": "penalty"}
-    settings = {"encoder": encoders.MLP((5,)), slot[type(part).__module__.partition(".")[2]]: part} | as_rows_need(part)
+    settings = {"encoder": encoders.MLP((5,)), slot[family(part)]: part} | as_rows_need(part)
     if "KL" in repr(part):
         settings["code"] = codes.Activation()
+    if isinstance(part, penalties.Commitment):
+        settings["code"] = codes.VectorQuantised(5, 2)
     return settings | ({"code": codes.Gaussian()} if isinstance(part, penalties.Divergence) else {})
 
 

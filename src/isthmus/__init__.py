@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from isthmus import codes, corruptions, decoders, encoders, evidence, likelihoods, networks, penalties, zoo
+    from isthmus import codes, corruptions, decoders, encoders, evidence, likelihoods, networks, penalties, priors, zoo
     from isthmus.anomaly import AnomalyDetector
     from isthmus.boltzmann import BoltzmannMachine
     from isthmus.classifier import Classifier
@@ -29,7 +29,18 @@ _NAMES = {
     "load": "loading",
     "sweep": "sweeping",
 }
-_MODULES = ("codes", "corruptions", "decoders", "encoders", "evidence", "likelihoods", "networks", "penalties", "zoo")
+_MODULES = (
+    "codes",
+    "corruptions",
+    "decoders",
+    "encoders",
+    "evidence",
+    "likelihoods",
+    "networks",
+    "penalties",
+    "priors",
+    "zoo",
+)
 
 __all__ = [
     "AnomalyDetector",
@@ -46,6 +57,7 @@ __all__ = [
     "load",
     "networks",
     "penalties",
+    "priors",
     "sweep",
     "zoo",
 ]

@@ -149,8 +149,8 @@ def untrained(ae: Autoencoder) -> Autoencoder:
     return twin
 
 
-def sample(module: Composition, n: int, random_state: int | None) -> Array:
-    """n rows decoded from codes drawn from the prior, in scaled units, (n, D)."""
+def sample_codes(module: Composition, n: int, random_state: int | None) -> Array:
+    """n codes drawn from the prior, (n, K)."""
     like = next(module.parameters())
     rng = torch.Generator(device=like.device)
     rng.manual_seed(seed_from(random_state))
@@ -162,8 +162,12 @@ def sample(module: Composition, n: int, random_state: int | None) -> Array:
             expected="a code with a prior",
             hint="train a variational kind, code=codes.Gaussian()",
         )
-    with torch.no_grad():
-        return module.decode(z.to(like.dtype)).cpu().numpy()
+    return z.detach().to(like.dtype).cpu().numpy()
+
+
+def needs_groups(part: Any) -> bool:
+    """Whether a part has to hear of each row's group."""
+    return bool(getattr(part, "needs_groups", False))
 
 
 def split(n: int, fraction: float, seed: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
@@ -198,7 +202,7 @@ def _learned(ae: Estimator, table: Table, held: Table | None) -> Learned:
             where="in input_shape",
             expected=f"{X.shape[1]}, a row's width",
         )
-    scaler = fit_scaler(X, _scaling(ae, X, shape), weight)
+    scaler = scaler_for(demands(ae, X.shape[1]), X, ae.scaling, len(shape) > 1, weight)
     low, high = scaler.apply(X.min(axis=0)[None])[0], scaler.apply(X.max(axis=0)[None])[0]
     scaled = table.scaled(scaler)
     mean = np.average(scaled.x, axis=0, weights=weight)
@@ -208,14 +212,12 @@ def _learned(ae: Estimator, table: Table, held: Table | None) -> Learned:
 def _assemble(ae: Estimator, known: Learned, seed: int) -> None:
     """The module with its first weights, and what was learned of the rows, as attributes of `ae`."""
     module = ae.build_module(known, seed, _dtype(ae.dtype, known.rows.x.dtype), _device(ae.device))
-    low, high = known.low.min(), known.high.max()
-    if getattr(getattr(module, "likelihood", ae), "unit_interval", False) and (low < 0 or high > 1):
-        raise DataError(
-            f"rows reach from {low:g} to {high:g}",
-            where=f"under scaling={ae.scaling!r}",
-            expected="numbers in [0, 1], as this model needs",
-            hint="use scaling='minmax'",
-        )
+    likelihood = getattr(module, "likelihood", None)
+    if likelihood is not None:
+        _check_support(ae, likelihood, known)
+        _settle(likelihood, known.rows)
+    else:
+        check(demands(ae, len(known.low)), known.rows.x, f"under scaling={ae.scaling!r}")
     ae.scaler_, ae.module_, ae.seed_, ae.mean_ = known.scaler, module, seed, known.mean
     for name in ("_state", "n_iter_", "history_", "stopped_", "engine_"):  # of an earlier fit
         ae.__dict__.pop(name, None)
@@ -256,6 +258,7 @@ def _settings(ae: Estimator, n: int, seed: int) -> Settings:
         early_stopping=ae.early_stopping,
         patience=ae.patience,
         seed=seed,
+        company=getattr(getattr(ae.module_, "code", None), "company", 1),
         engine=ae.engine,
         half=_half(ae.dtype),
     )

@@ -17,6 +17,7 @@ class Spec:
     """
 
     constraints: ClassVar[Mapping[str, Constraint]] = {}
+    needs_groups: ClassVar[bool] = False  # whether rows must come with their groups
 
     def build(self, *args: Any, **kwargs: Any) -> Any:
         """The built part; what it is given depends on its slot."""
@@ -68,6 +69,12 @@ def _inner(owner: Spec, name: str) -> Spec:
             hint=f"set {name} itself",
         )
     return part
+
+
+def family(part: Spec | type[Spec]) -> str:
+    """The module whose parts it belongs with, such as "codes"; of a user's own, the last name of its module."""
+    home = part.__module__
+    return home.split(".")[1] if home.startswith("isthmus.") else home.rpartition(".")[2]
 
 
 class Several(Spec):

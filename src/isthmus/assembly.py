@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from isthmus import codes, corruptions, decoders, encoders, foreign, likelihoods, penalties
-from isthmus._spec import Spec
+from isthmus._spec import Spec, family
 from isthmus.autoencoder import Composition
 from isthmus.errors import SettingError
 from isthmus.penalties import Parts, Penalty, Term
@@ -38,6 +39,11 @@ FAMILIES = {
 NOTED = ("epoch", "loss", "reconstruction", "gradient", "gradient_norm", "validation_loss", "learning_rate", "seconds")
 
 
+def family_of(slot: str) -> str:
+    """The name of the module that has a slot's parts."""
+    return FAMILIES[slot].__name__.removeprefix("isthmus.")
+
+
 def check_slot(slot: str, part: Spec) -> None:
     """Refuse a specification of ours in a slot that is not its own; a user's class may stand anywhere.
 
@@ -46,13 +52,9 @@ def check_slot(slot: str, part: Spec) -> None:
     SettingError
         Naming the part and the module that has the right ones.
     """
-    home, right = type(part).__module__, FAMILIES[slot].__name__
-    if home != right and home in [module.__name__ for module in FAMILIES.values()]:
-        raise SettingError(
-            f"{home.removeprefix('isthmus.')}.{part!r} is no {slot}",
-            where=f"in the slot {slot}",
-            expected=f"one of {right.removeprefix('isthmus.')}",
-        )
+    home, right = family(part), family_of(slot)
+    if home != right and type(part).__module__.startswith("isthmus.") and home in map(family_of, FAMILIES):
+        raise SettingError(f"{home}.{part!r} is no {slot}", where=f"in the slot {slot}", expected=f"one of {right}")
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,7 @@ class Blueprint:
     high: np.ndarray
     shift: np.ndarray | None = None  # input units are shift + scale · scaled ones
     scale: np.ndarray | None = None
+    groups: int = 0  # how many the training rows have
 
     def slot(self, name: str) -> Any:
         given = self.slots.get(name)
@@ -97,6 +100,7 @@ def _compose(blueprint: Blueprint) -> Composition:
     code = _code(blueprint)
     encoder = _encoder(blueprint, code.width)
     decoder = _decoder(blueprint, code.size, likelihood.width, encoder)
+    code.settle(encoder, _tensor(blueprint.low), _tensor(blueprint.high))
     terms = _penalties(blueprint.slot("penalty"), Parts(encoder, code, decoder))
     module = Composition(_corruption(blueprint), encoder, code, decoder, likelihood, terms)
     for name, term in terms.items():
@@ -147,11 +151,21 @@ def _decoder(blueprint: Blueprint, inputs: int, width: int, encoder: nn.Module) 
         mirror = getattr(blueprint.slot("encoder"), "mirror", decoders.MLP)
         part = mirror()
     if isinstance(part, Spec):
+        part = _around_mirror(part, blueprint)
         channels, *extents = blueprint.input_shape if len(blueprint.input_shape) > 1 else (1, *blueprint.input_shape)
-        return part.build(inputs, (channels * width, *extents), encoder)
+        heard = {"groups": blueprint.groups} if part.needs_groups else {}
+        return part.build(inputs, (channels * width, *extents), encoder, **heard)
     module = foreign.ForeignDecoder(foreign.instance(part, "decoder", inputs, outputs))
     foreign.check_width(module, "decoder", inputs, outputs)
     return module
+
+
+def _around_mirror(part: Spec, blueprint: Blueprint) -> Spec:
+    """A decoder around another one, which is the encoder's mirror image unless given."""
+    if getattr(part, "decoder", part) is not None:
+        return part
+    mirror = getattr(blueprint.slot("encoder"), "mirror", decoders.MLP)
+    return dataclasses.replace(part, decoder=mirror())  # type: ignore[type-var]
 
 
 def _corruption(blueprint: Blueprint) -> corruptions.Corruption:

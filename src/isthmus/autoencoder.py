@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
+from typing import cast
 
 import torch
 from torch import Generator, Tensor, nn
@@ -39,6 +41,14 @@ class Composition(nn.Module):
         self.decoder = decoder
         self.likelihood = likelihood
         self.penalties = dict(penalties)
+        self.register_buffer("epoch", torch.zeros(()), persistent=False)  # set by the loop, for what grows as it trains
+
+    epoch: Tensor
+
+    @property
+    def settles(self) -> int:
+        """Epochs after which the loss is the same in every one: the longest warm-up of a penalty."""
+        return max((getattr(term, "settles", 0) for term in self.penalties.values()), default=0)
 
     def forward(
         self, x: Tensor, context: Tensor | None = None, rng: Generator | None = None, weight: Tensor | None = None
@@ -48,14 +58,15 @@ class Composition(nn.Module):
             x_tilde = x_tilde.view_as(x_tilde).requires_grad_()  # a view: the caller's rows stay as they are
         way = trail(self.encoder, x_tilde)
         z, stats = self.code(way[-1], context, rng)
-        return Pass(x, x_tilde, mask, z, stats, self.decoder(z, context), weight, rng, way)
+        epoch = self.epoch if self.training and rng is not None else None
+        return Pass(x, x_tilde, mask, z, stats, self.decoder(z, context), weight, rng, way, context, epoch)
 
     def objective(self, p: Pass) -> dict[str, Tensor]:
         """The loss as named terms, each a mean over rows of sums over a row's numbers; their sum is minimised."""
-        terms = {"reconstruction": _mean(self.surprise(p), p.weight)}
+        terms = {"reconstruction": p.mean(self.surprise(p))}
         for name, penalty in self.penalties.items():
             value = penalty(p)
-            terms[name] = _mean(value, p.weight) if value.ndim else value
+            terms[name] = p.mean(value) if value.ndim else value
         return terms
 
     def surprise(self, p: Pass) -> Tensor:
@@ -71,10 +82,23 @@ class Composition(nn.Module):
         """The mean of p given the code, (N, D)."""
         return self.likelihood.mean(self.decoder(z, context))
 
+    def decoding_as(self, group: int) -> Composition:
+        """The same composition, its decoder bound to one group; the parts are shared with it."""
+        twin = copy.copy(self)
+        twin._modules = {**self._modules, "decoder": _Bound(self.decoder, group)}
+        return twin
+
     def jacobian(self, x: Tensor) -> Tensor:
         """∂z/∂x of the deterministic code at each row, (N, K, D)."""
         return jacobians.jacobian(self.encoder, self.code, x)
 
 
-def _mean(rows: Tensor, weight: Tensor | None) -> Tensor:
-    return rows.mean() if weight is None else (rows * weight).mean()
+class _Bound(nn.Module):
+    """A decoder that takes every row for one of the same group."""
+
+    def __init__(self, decoder: nn.Module, group: int) -> None:
+        super().__init__()
+        self.decoder, self.group = decoder, group
+
+    def forward(self, z: Tensor, context: Tensor | None = None) -> Tensor:
+        return cast("Tensor", self.decoder(z, torch.full((len(z),), self.group, device=z.device)))

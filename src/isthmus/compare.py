@@ -25,7 +25,7 @@ from isthmus.runs.results import check_free
 from isthmus.runs.settings import build, find_kind, own_arguments
 from isthmus.threads import threads_for
 from isthmus.trials import Split, fit_all, scores, seconds, split, spread
-from isthmus.zoo import KINDS
+from isthmus.zoo import GROUPED, KINDS
 
 Array = NDArray[np.floating]
 Tick = Callable[[str], None]  # called with a kind's name when one of its seeds is done
@@ -43,14 +43,15 @@ class Comparison:
 
 
 def choose_kinds(text: str) -> list[str]:
-    """Names of kinds from "all" or "sparse,topk".
+    """Names of kinds from "all", which are those that need no groups, or "sparse,topk".
 
     Raises
     ------
     SettingError
         Where one does not exist.
     """
-    names = list(KINDS) if text == "all" else [name.strip() for name in text.split(",") if name.strip()]
+    free = [kind for kind in KINDS if kind not in GROUPED]
+    names = free if text == "all" else [name.strip() for name in text.split(",") if name.strip()]
     for name in names:
         find_kind(name)
     if not names:
@@ -124,7 +125,7 @@ class Trial:
 
 
 def _trials(estimators: Sequence[Autoencoder], rows: Split, kind: str, tick: Tick) -> list[Trial]:
-    fit_all(estimators, rows.train, lambda place: tick(kind))
+    fit_all(estimators, rows.train, lambda place: tick(kind), rows.train_labels)
     return [
         Trial(ae, **scores(ae, rows.test), seconds=seconds(ae), shown=ae.reconstruct(rows.test[:SHOWN]))
         for ae in estimators

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
-from typing import ClassVar
+from typing import Any, ClassVar, cast
 
+import torch
 from torch import Tensor, nn
 
-from isthmus._constraints import Constraint, Each, Flag, OneOf, count
+from isthmus._constraints import Constraint, Each, Flag, Has, OneOf, count, optional
 from isthmus._spec import Spec
 from isthmus.errors import SettingError
 from isthmus.nn import (
@@ -35,6 +36,7 @@ LEVELS: Mapping[str, Constraint] = {  # what convolutional encoders and decoders
     "activation": OneOf(tuple(ACTIVATIONS)),
     "initialisation": OneOf(STARTS),
 }
+INNER = Has("build", "a decoder such as decoders.MLP((256, 512))")
 Shape = tuple[int, ...]  # of θ: (D·width,), or (C·width, H, W) and its like
 
 
@@ -109,6 +111,68 @@ class Convolutional(Spec):
         style = Style(self.kernel, self.blocks, bool(self.norm), self.activation, self.initialisation)
         hidden = None if self.spatial else self.hidden
         return ConvolutionalDecoder(inputs, self.channels, shape, style, self.up == "resize", hidden)
+
+
+@dataclass
+class Conditional(Spec):
+    """θ = g(z, one-hot c): one decoder that also reads which group c a row is of (Sohn, Lee & Yan 2015).
+
+    `decoder` is one of these; None: the encoder's mirror image. Without a group c is the same for all groups, 1/G.
+    """
+
+    decoder: Any = None
+    needs_groups: ClassVar[bool] = True
+    constraints: ClassVar[Mapping[str, Constraint]] = {"decoder": optional(INNER)}
+
+    def build(self, inputs: int, shape: Shape, encoder: nn.Module, groups: int) -> nn.Module:
+        return _Conditional(self.decoder.build(inputs + groups, shape, encoder), groups)
+
+
+class _Conditional(nn.Module):
+    def __init__(self, decoder: nn.Module, groups: int) -> None:
+        super().__init__()
+        self.decoder, self.groups = decoder, groups
+
+    def forward(self, z: Tensor, context: Tensor | None = None) -> Tensor:
+        if context is None:
+            told = z.new_full((len(z), self.groups), 1 / self.groups)
+        else:
+            told = (context[:, None] == torch.arange(self.groups, device=z.device)).to(z.dtype)
+        return cast("Tensor", self.decoder(torch.cat([z, told], dim=1)))
+
+
+@dataclass
+class PerGroup(Spec):
+    """θ = g_c(z): a decoder of its own for each group c, such as a domain or a face, on one encoder.
+
+    `decoder` is one of these, built anew for each group; None: the encoder's mirror image. In training every row passes
+    through every decoder and its own is kept, so a step costs as much as all of them.
+    """
+
+    decoder: Any = None
+    needs_groups: ClassVar[bool] = True
+    constraints: ClassVar[Mapping[str, Constraint]] = {"decoder": optional(INNER)}
+
+    def build(self, inputs: int, shape: Shape, encoder: nn.Module, groups: int) -> nn.Module:
+        return _PerGroup([self.decoder.build(inputs, shape, encoder) for _ in range(groups)])
+
+
+class _PerGroup(nn.Module):
+    def __init__(self, decoders: Sequence[nn.Module]) -> None:
+        super().__init__()
+        self.decoders = nn.ModuleList(decoders)
+
+    def forward(self, z: Tensor, context: Tensor | None = None) -> Tensor:
+        if context is None:
+            raise SettingError(
+                "decoders.PerGroup cannot tell whose decoder to use",
+                where="without groups",
+                expected="the group of each row, as in fit",
+            )
+        theta = self.decoders[0](z)
+        for group, decoder in enumerate(self.decoders[1:], start=1):
+            theta = torch.where((context == group)[:, None], decoder(z), theta)
+        return cast("Tensor", theta)
 
 
 @dataclass

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils import Tags
-from sklearn.utils.validation import check_is_fitted
 
 from isthmus import _fitting as fitting
-from isthmus import saving
 from isthmus._constraints import (
     AnyOf,
     Constraint,
@@ -33,13 +31,14 @@ from isthmus._constraints import (
     share,
 )
 from isthmus._fitting import Learned, Table
+from isthmus._groups import known, numbered, read_groups
 from isthmus._inputs import read_rows, read_weights
-from isthmus._spec import Spec
+from isthmus._spec import Spec, family
 from isthmus.assembly import SLOTS, Blueprint, assemble, check_slot
 from isthmus.autoencoder import Composition
-from isthmus.errors import DataError, SettingError
-from isthmus.inference import batched
-from isthmus.scaling import HOW, Scaler
+from isthmus.errors import SettingError
+from isthmus.generative import Generative
+from isthmus.scaling import HOW
 from isthmus.training.loop import Observer
 
 Array = NDArray[np.floating]
@@ -52,7 +51,7 @@ def _part(noun: str) -> Constraint:
     return optional(Has("build", words, or_callable=True))
 
 
-class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Generative):
     """An autoencoder composed of parts, as a scikit-learn transformer.
 
     Parameters
@@ -232,6 +231,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         y: object = None,
         sample_weight: ArrayLike | None = None,
         *,
+        groups: ArrayLike | None = None,
         observers: Sequence[Observer] = (),
         resume: Path | None = None,
     ) -> Self:
@@ -244,6 +244,8 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         y : ignored
         sample_weight : array-like of shape (N,), optional
             A row of weight 2 counts as two rows, one of weight 0 as none.
+        groups : array-like of shape (N,), optional
+            A label for each row, where a part needs its group (`codes.Grouped`, `decoders.PerGroup`, …).
         observers : sequence of callables
             Each is called with the training state at every epoch's end.
         resume : path, optional
@@ -260,22 +262,54 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         """
         self.validate()
         X = read_rows(self, X, reset=True)
-        fitting.fit(self, Table(X, read_weights(sample_weight, X)), observers, resume)
+        fitting.fit(self, self.table(X, read_weights(sample_weight, X), groups), observers, resume)
         return self
 
-    def partial_fit(self, X: ArrayLike, y: object = None, sample_weight: ArrayLike | None = None) -> Self:
+    def partial_fit(
+        self, X: ArrayLike, y: object = None, sample_weight: ArrayLike | None = None, groups: ArrayLike | None = None
+    ) -> Self:
         """Train one epoch on rows X, (N, D), at the full learning rate; the first call learns the scaling too."""
         first = not hasattr(self, "module_")
         if first:
             self.validate()
         X = read_rows(self, X, reset=first)
-        fitting.partial_fit(self, Table(X, read_weights(sample_weight, X)))
+        fitting.partial_fit(self, self.table(X, read_weights(sample_weight, X), groups, first))
         return self
 
-    def build_module(self, known: Learned, seed: int, dtype: torch.dtype, device: torch.device) -> Composition:
+    def _hearing(self) -> list[Part]:
+        return [part for part in self.slots().values() if fitting.needs_groups(part)]
+
+    @property
+    def needs_groups(self) -> bool:
+        """Whether a part needs the group of each row."""
+        return bool(self._hearing())
+
+    def table(
+        self, X: Array, weight: Array | None = None, groups: ArrayLike | None = None, first: bool = True
+    ) -> Table:
+        """Rows to train on with their groups numbered; the `first` time the groups become known.
+
+        Raises
+        ------
+        SettingError
+            Where a part needs groups that are not given, or none does that are.
+        """
+        wants = self._hearing()
+        if not wants and groups is None:
+            return Table(X, weight)
+        if not wants or groups is None:
+            raise _ungrouped(wants[0] if wants else None)
+        labels = read_groups(groups, len(X))
+        if first:
+            self.groups_ = np.unique(labels)
+        numbers = numbered(labels, self.groups_) if first else known(labels, self.groups_)
+        return Table(X, weight, numbers)
+
+    def build_module(self, learned: Learned, seed: int, dtype: torch.dtype, device: torch.device) -> Composition:
         """The composition with its first weights; notes the blueprint it is built from."""
-        units = (known.low, known.high, known.scaler.shift, known.scaler.scale)
-        self.blueprint_ = Blueprint(self.slots(), self.code_size, known.shape, *units)
+        units = (learned.low, learned.high, learned.scaler.shift, learned.scaler.scale)
+        groups = len(self.groups_) if learned.rows.context is not None else 0
+        self.blueprint_ = Blueprint(self.slots(), self.code_size, learned.shape, *units, groups)
         return assemble(self.blueprint_, seed, dtype, device)
 
     @property
@@ -283,105 +317,6 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         """Whether the likelihood needs rows in [0, 1]."""
         likelihood = self.likelihood.build() if isinstance(self.likelihood, Spec) else self.likelihood
         return bool(getattr(likelihood, "unit_interval", False))
-
-    def transform(self, X: ArrayLike) -> Array:
-        """The code of each row, (N, K). Deterministic: a code with a distribution gives its mean."""
-        return self._apply(X, self._module().encode)
-
-    def inverse_transform(self, X: ArrayLike) -> Array:
-        """Decode codes X, (N, K), to rows in input units, (N, D)."""
-        module = self._module()
-        Z = np.asarray(X if not isinstance(X, torch.Tensor) else X.detach().cpu())
-        if Z.ndim != 2 or Z.shape[1] != module.code.size:
-            raise DataError(
-                f"codes of shape {Z.shape}", where="in inverse_transform", expected=f"(N, {module.code.size})"
-            )
-        Z = Z if Z.dtype in (np.float32, np.float64) else Z.astype(np.float64)
-        return batched(module, module.decode, Z, after=self.scaler_)
-
-    def reconstruct(self, X: ArrayLike) -> Array:
-        """Each row encoded and decoded, in input units, (N, D)."""
-        module = self._module()
-        return self._apply(X, lambda x: module.decode(module.encode(x)), after=self.scaler_)
-
-    def score(self, X: ArrayLike, y: object = None, sample_weight: ArrayLike | None = None) -> float:
-        """R² of the reconstruction in scaled units: 1 is perfect, 0 is what predicting the training mean gives."""
-        module = self._module()
-
-        def squares(x: torch.Tensor) -> torch.Tensor:
-            """Of each row its distance from its reconstruction and from the training mean, (n, 2)."""
-            mean = torch.tensor(self.mean_, dtype=x.dtype, device=x.device)
-            missed, spread = x - module.decode(module.encode(x)), x - mean
-            return torch.stack([missed.square().sum(dim=1), spread.square().sum(dim=1)], dim=1)
-
-        error, spread = self._apply(X, squares).T.astype(np.float64)
-        weight = read_weights(sample_weight, error)
-        total = float(np.average(spread, weights=weight))
-        return 1.0 - float(np.average(error, weights=weight)) / total if total > 0 else 0.0
-
-    def score_samples(self, X: ArrayLike) -> Array:
-        """log p(x | x̂) of each row in scaled units, (N,); higher is more like the training rows. Deterministic."""
-        module = self._module()
-        return self._apply(X, lambda x: -module.surprise(module(x)))
-
-    def sample(self, n_samples: int = 1, random_state: int | None = None) -> Array:
-        """Rows generated from the code's prior, in input units, (n_samples, D).
-
-        Raises
-        ------
-        SettingError
-            Where the code has no prior.
-        """
-        check("sample", {"n_samples": n_samples}, {"n_samples": count()})
-        return self.unscale(fitting.sample(self._module(), n_samples, random_state))
-
-    def encoding(self) -> tuple[Part, Part, int, tuple[int, ...], dict[str, torch.Tensor]]:
-        """Encoder and code as they were given, K, the shape of a row, and the weights of `encoder.…` and `code.…`."""
-        state = {k: t for k, t in self._module().state_dict().items() if k.startswith(("encoder.", "code."))}
-        built = self.blueprint_
-        return built.slot("encoder"), built.slot("code"), built.code_size, built.input_shape, state
-
-    def jacobian(self, X: ArrayLike) -> Array:
-        """∂z/∂x of the deterministic code with respect to the scaled row, (N, K, D)."""
-        module = self._module()
-        return self._apply(X, module.jacobian, width_hint=module.code.size)
-
-    def untrained(self) -> Autoencoder:
-        """The same estimator with its first random weights: fitted, never trained."""
-        return fitting.untrained(self)
-
-    def scale(self, X: ArrayLike) -> Array:
-        """Rows in the units the network sees, (N, D)."""
-        check_is_fitted(self, "module_")
-        return self.scaler_.apply(read_rows(self, X, reset=False))
-
-    def unscale(self, X: Array) -> Array:
-        """Scaled rows back in input units, (N, D)."""
-        check_is_fitted(self, "module_")
-        return self.scaler_.undo(X)
-
-    def save(self, folder: str | Path) -> None:
-        """Write `config.json` and `model.safetensors` into a folder; `isthmus.load` reads them back.
-
-        Networks of your own are not in the files: pass them to `load` again, by the name of their slot.
-        """
-        check_is_fitted(self, "module_")
-        saving.save_autoencoder(self, Path(folder))
-
-    def _module(self) -> Composition:
-        check_is_fitted(self, "module_")
-        return self.module_
-
-    def _apply(
-        self,
-        X: ArrayLike,
-        function: Callable[[torch.Tensor], torch.Tensor],
-        width_hint: int = 1,
-        after: Scaler | None = None,
-    ) -> Array:
-        """`function` of rows X, scaled a batch at a time."""
-        rows = read_rows(self, X, reset=False)
-        return batched(self.module_, function, rows, width_hint, before=self.scaler_, after=after)
 
     @property
     def _n_features_out(self) -> int:
@@ -396,3 +331,18 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         tags.non_deterministic = False
         return tags
+
+
+def _ungrouped(part: Spec | None) -> SettingError:
+    if part is None:
+        return SettingError(
+            "no part of this model hears of groups",
+            where="in fit",
+            expected="code=codes.Grouped(...), decoder=decoders.PerGroup() or decoders.Conditional()",
+            hint="leave groups out",
+        )
+    return SettingError(
+        f"{family(part)}.{type(part).__name__} needs the group of each row",
+        where="in fit",
+        hint="fit(X, groups=labels)",
+    )

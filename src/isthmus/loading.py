@@ -10,10 +10,22 @@ from typing import Any
 import numpy as np
 import torch
 
-from isthmus import codes, corruptions, decoders, encoders, likelihoods, networks, penalties, pretraining, saving
+from isthmus import (
+    codes,
+    corruptions,
+    decoders,
+    encoders,
+    likelihoods,
+    networks,
+    penalties,
+    pretraining,
+    priors,
+    saving,
+)
 from isthmus._spec import Spec
 from isthmus.anomaly import AnomalyDetector
 from isthmus.assembly import SLOTS, Blueprint, assemble
+from isthmus.beyond.importance import ImportanceWeighted, weighted
 from isthmus.boltzmann import BoltzmannMachine
 from isthmus.classifier import Classifier
 from isthmus.corruptions import Columns
@@ -27,7 +39,7 @@ Tensors = dict[str, torch.Tensor]
 FAULTS = (LookupError, TypeError, AttributeError, RuntimeError, ValueError, OverflowError)
 MODULES = {
     module.__name__.rpartition(".")[2]: module
-    for module in (codes, corruptions, decoders, encoders, likelihoods, networks, penalties, pretraining)
+    for module in (codes, corruptions, decoders, encoders, likelihoods, networks, penalties, pretraining, priors)
 }
 
 
@@ -58,7 +70,9 @@ def load(folder: str | Path, **parts: Any) -> Any:
     return reader(folder, config, parts)
 
 
-def load_autoencoder(folder: Path, config: dict[str, Any], parts: dict[str, Any]) -> Autoencoder:
+def load_autoencoder(
+    folder: Path, config: dict[str, Any], parts: dict[str, Any], make: Callable[..., Autoencoder] = Autoencoder
+) -> Autoencoder:
     """Rebuild a fitted estimator; `parts` holds the user's own networks by slot."""
     unknown = set(parts) - set(SLOTS)
     if unknown:
@@ -66,7 +80,7 @@ def load_autoencoder(folder: Path, config: dict[str, Any], parts: dict[str, Any]
         raise SettingError(f"no slot called {name!r}", where="in load", hint=nearest(name, SLOTS))
     saved = saving.read_tensors(folder / "model.safetensors")
     try:
-        ae = Autoencoder(**{name: decode(value, name, parts) for name, value in config["params"].items()})
+        ae = make(**{name: decode(value, name, parts) for name, value in config["params"].items()})
         ae.validate()
         _learned(ae, config, saved, parts)
     except SettingError:
@@ -89,7 +103,7 @@ def _learned(ae: Autoencoder, config: dict[str, Any], saved: Tensors, parts: dic
     low, high = saved["low"].numpy(), saved["high"].numpy()
     ae.scaler_ = Scaler(saved["scaler.shift"].numpy(), saved["scaler.scale"].numpy())
     units = (low, high, ae.scaler_.shift, ae.scaler_.scale)
-    ae.blueprint_ = Blueprint(slots, built["code_size"], tuple(built["input_shape"]), *units)
+    ae.blueprint_ = Blueprint(slots, built["code_size"], tuple(built["input_shape"]), *units, built.get("groups", 0))
     ae.mean_ = saved["mean"].numpy()
     if {a.shape for a in (low, high, ae.mean_, ae.scaler_.shift, ae.scaler_.scale)} != {(len(low),)}:
         raise ValueError("the columns' statistics have different widths")
@@ -108,6 +122,16 @@ def _weights(saved: Tensors) -> tuple[Tensors, torch.dtype]:
     """The module's own tensors, and the precision of its weights."""
     weights = {name.removeprefix("module."): t for name, t in saved.items() if name.startswith("module.")}
     return weights, {t.dtype for t in weights.values() if t.is_floating_point()}.pop()
+
+
+def load_weighted(folder: Path, config: Config, parts: dict[str, Any]) -> Autoencoder:
+    """Rebuild a fitted estimator of the importance-weighted bound."""
+    ae = load_autoencoder(folder, config, parts, ImportanceWeighted)
+    try:
+        ae.module_ = weighted(ae.module_, ae.blueprint_.slots).eval()
+    except FAULTS as fault:
+        raise _misfit(folder, fault) from fault
+    return ae
 
 
 def load_classifier(folder: Path, config: Config, parts: dict[str, Any]) -> Classifier:
@@ -169,7 +193,7 @@ def load_boltzmann(folder: Path, config: Config, parts: dict[str, Any]) -> Boltz
 def _note(estimator: Any, learned: Config) -> None:
     for name in set(learned) & set(saving.LEARNED):
         value = learned[name]
-        setattr(estimator, name, np.array(value, dtype=object) if name == "feature_names_in_" else value)
+        setattr(estimator, name, _READ.get(name, _as_it_is)(value))
 
 
 def load_detector(folder: Path, config: Config, parts: dict[str, Any]) -> AnomalyDetector:
@@ -210,9 +234,18 @@ def decode(value: Any, slot: str, parts: dict[str, Any]) -> Any:
     return tuple(decode(inner, "", {}) for inner in value) if isinstance(value, list) else value
 
 
+def _as_it_is(value: Any) -> Any:
+    return value
+
+
+_READ: dict[str, Callable[[Any], Any]] = {
+    "feature_names_in_": lambda names: np.array(names, dtype=object),
+    "groups_": np.array,
+}
 READERS: dict[str, Callable[[Path, Config, dict[str, Any]], Any]] = {
     "Autoencoder": load_autoencoder,
     "Classifier": load_classifier,
     "AnomalyDetector": load_detector,
     "BoltzmannMachine": load_boltzmann,
+    "ImportanceWeighted": load_weighted,
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Generator, Tensor
 
 
@@ -22,3 +22,15 @@ class Pass:
     weight: Float[Tensor, " N"] | None = None  # None: all 1
     rng: Generator | None = None  # None: everything is deterministic
     trail: Sequence[Float[Tensor, "N H"]] = ()  # what the encoder's layers gave before they bend; the last: its output
+    context: Int[Tensor, " N"] | None = None
+    epoch: Float[Tensor, ""] | None = None  # epochs trained before this one; None: not in training
+
+    def mean(self, rows: Tensor) -> Tensor:
+        """The weighted mean over rows, (N, …) → (…)."""
+        if self.weight is None:
+            return rows.mean(dim=0)
+        return (rows * self.weight.view(-1, *[1] * (rows.ndim - 1))).mean(dim=0)
+
+    def ramp(self, epochs: int) -> Tensor | float:
+        """What grows from 0 to 1 over so many epochs of training, linearly; 1 elsewhere."""
+        return 1.0 if self.epoch is None or not epochs else (self.epoch / epochs).clamp(max=1.0)

@@ -32,6 +32,7 @@ def fit_together(
     X: Array | Sequence[Array],
     tick: Tick | None = None,
     y: ArrayLike | None = None,
+    groups: ArrayLike | None = None,
 ) -> list[DivergenceError | None]:
     """Fit each estimator as its own `fit` would, to rounding; those that diverge keep their last good weights.
 
@@ -47,6 +48,8 @@ def fit_together(
         Called with an estimator's place in the sequence when it is done.
     y : array of shape (N,), optional
         Classes of the rows, for classifiers.
+    groups : array of shape (N,), optional
+        Groups of the rows, for autoencoders with a part that needs them.
 
     Returns
     -------
@@ -58,7 +61,7 @@ def fit_together(
     SettingError, DataError
         As `Autoencoder.fit`, before anything is trained.
     """
-    jobs = _jobs(estimators, X, y)
+    jobs = _jobs(estimators, X, y, groups)
     for places in _groups(jobs):
         _train([jobs[i] for i in places])
         for i in places:
@@ -68,7 +71,12 @@ def fit_together(
     return [job.member.fault for job in jobs]
 
 
-def _jobs(estimators: Sequence[Autoencoder | Classifier], X: Array | Sequence[Array], y: ArrayLike | None) -> list[Job]:
+def _jobs(
+    estimators: Sequence[Autoencoder | Classifier],
+    X: Array | Sequence[Array],
+    y: ArrayLike | None,
+    groups: ArrayLike | None,
+) -> list[Job]:
     """All that is left is to train them; what several learn alike of the same rows is learned once."""
     given = list(X) if isinstance(X, list | tuple) else [X] * len(estimators)
     if len(given) != len(estimators):
@@ -83,12 +91,20 @@ def _jobs(estimators: Sequence[Autoencoder | Classifier], X: Array | Sequence[Ar
         ae.validate()
         rows = known.setdefault(("rows", id(own)), read_rows(ae, own, reset=True))
         seed = fitting.seed_of(ae)
-        key = (id(own), seed, ae.validation_fraction, ae.scaling, ae.input_shape, ae.unit_interval)
-        classes = ae.number_classes(y, len(rows)) if isinstance(ae, Classifier) and y is not None else None
+        table = _table(ae, rows, y, groups)
+        grouped = table.context is not None
+        key = (id(own), seed, ae.validation_fraction, ae.scaling, ae.input_shape, ae.unit_interval, grouped)
         if key not in known:
-            known[key] = fitting.learned(ae, Table(rows, context=classes), seed)
+            known[key] = fitting.learned(ae, table, seed)
         jobs.append(fitting.prepared(ae, known[key], seed))
     return jobs
+
+
+def _table(ae: Autoencoder | Classifier, rows: Array, y: ArrayLike | None, groups: ArrayLike | None) -> Table:
+    """Rows with what the estimator needs to hear of each: its class, or its group."""
+    if isinstance(ae, Classifier):
+        return Table(rows, context=None if y is None else ae.number_classes(y, len(rows)))
+    return ae.table(rows, groups=groups if ae.needs_groups else None)
 
 
 def _groups(jobs: Sequence[Job]) -> Iterator[list[int]]:

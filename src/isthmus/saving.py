@@ -13,7 +13,7 @@ from safetensors.torch import load_file, save
 from torch import nn
 
 from isthmus._files import atomic, atomic_write_text
-from isthmus._spec import Spec
+from isthmus._spec import Spec, family
 from isthmus.errors import RunError
 from isthmus.foreign import is_foreign
 
@@ -35,6 +35,7 @@ LEARNED = (
     "history_",
     "n_train_",
     "n_validation_",
+    "groups_",
 )
 
 
@@ -72,7 +73,8 @@ def _save(folder: Path, config: dict[str, Any], tensors: dict[str, torch.Tensor]
 
 def describe(ae: Autoencoder) -> dict[str, Any]:
     """Parameters and learned values of a fitted estimator as plain JSON."""
-    blueprint = {"code_size": ae.blueprint_.code_size, "input_shape": plain(ae.blueprint_.input_shape)}
+    built = ae.blueprint_
+    blueprint = {"code_size": built.code_size, "input_shape": plain(built.input_shape), "groups": built.groups}
     slots = {name: encode(part) for name, part in ae.blueprint_.slots.items()}
     return {"params": _params(ae), "built": blueprint | {"slots": slots}, "learned": _noted(ae)}
 
@@ -142,7 +144,7 @@ def read_tensors(path: Path) -> dict[str, torch.Tensor]:
 def encode(value: Any) -> Any:
     """A parameter as plain JSON: specifications by the name of their module and class, own networks by a mark."""
     if isinstance(value, Spec):
-        name = f"{type(value).__module__.rpartition('.')[2]}.{type(value).__name__}"
+        name = f"{family(value)}.{type(value).__name__}"
         return {"part": name, "params": {k: encode(v) for k, v in value.get_params(deep=False).items()}}
     if is_foreign(value):
         return {"own": type(value).__name__ if isinstance(value, nn.Module) else getattr(value, "__name__", "callable")}

@@ -11,6 +11,7 @@ from numpy.typing import DTypeLike, NDArray
 from torch import Tensor
 
 from isthmus.errors import DataError
+from isthmus.likelihoods.support import Demands, Support
 
 HOW = ("standard", "minmax", "global", None)
 BLOCK = 1 << 17  # numbers scaled at a time: float64 that stays in the cache
@@ -89,6 +90,35 @@ def fit_scaler(X: Array, how: str | None, weight: Array | None = None) -> Scaler
         size = np.abs(mean).max(keepdims=True)
         return Scaler(mean, np.full(columns, _or_one(np.sqrt(variance.mean(keepdims=True)), size)[0]))
     return Scaler(mean, _or_one(np.sqrt(variance), mean))
+
+
+def scaler_for(
+    demands: Demands, X: Array, how: str | None, images: bool = False, weight: Array | None = None
+) -> Scaler:
+    """Learn the scaling of rows X, (N, D), of which a model demands this.
+
+    "auto" is "global" for `images` and "standard" for other real numbers; numbers on [0, 1] are left alone where they
+    lie there, else it is "minmax"; discrete ones are left alone, but whole numbers for a grid on [0, 1] are brought to
+    it. Where columns differ in what is demanded of them, anything else but None is for those of real numbers alone.
+    """
+    if how is None or (how != "auto" and all(demand.columns is None for demand in demands)):
+        return fit_scaler(X, how, weight)
+    shift, scale = np.zeros(X.shape[1]), np.ones(X.shape[1])
+    for demand in demands:
+        own = slice(None) if demand.columns is None else list(demand.columns)
+        found = _suited(demand.support, demand.of(X), how, images, weight)
+        shift[own], scale[own] = found.shift, found.scale
+    return Scaler(shift, scale)
+
+
+def _suited(support: Support, X: Array, how: str, images: bool, weight: Array | None) -> Scaler:
+    if support.discrete:
+        scaler = fit_scaler(X, None)
+        raised = support.unit_interval and X.max() > 1 and not support.fault(X * support.step)
+        return Scaler(scaler.shift, scaler.scale / support.step) if raised else scaler
+    if support.unit_interval:
+        return fit_scaler(X, None if X.min() >= 0 and X.max() <= 1 else "minmax", weight)
+    return fit_scaler(X, ("global" if images else "standard") if how == "auto" else how, weight)
 
 
 def _mean(X: Array, weight: Array | None) -> Array:

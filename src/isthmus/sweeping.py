@@ -17,6 +17,7 @@ from sklearn.model_selection import ParameterGrid
 from isthmus import _fitting as fitting
 from isthmus import saving
 from isthmus._constraints import check, count
+from isthmus._groups import read_groups
 from isthmus._inputs import read_rows
 from isthmus.errors import DataError, DivergenceError, SettingError
 from isthmus.estimators import Autoencoder
@@ -111,6 +112,7 @@ def sweep(
     grid: Grid | Sequence[Grid],
     seeds: int = 16,
     X_test: ArrayLike | None = None,
+    groups: ArrayLike | None = None,
 ) -> Sweep:
     """Train every combination of a grid with many seeds, all together, and measure each on the same rows.
 
@@ -128,6 +130,8 @@ def sweep(
     X_test : array-like of shape (M, D), optional
         Rows to measure on; all of X is then trained on. Without it 30 % of X are held out, the same rows every time,
         for every combination and seed. Pass it where rows must not be mixed by chance: later days, other people.
+    groups : array-like of shape (N,), optional
+        Groups of the rows of X, where a part needs them.
 
     Returns
     -------
@@ -158,8 +162,9 @@ def sweep(
         kept, held = hold_out(len(rows), "X")
         train, test = rows[kept], rows[held]
     else:
-        train, test = rows, _read_test(reader, X_test)
-    found = train_points(points, train, test, seeds)
+        kept, train, test = np.arange(len(rows)), rows, _read_test(reader, X_test)
+    labels = None if groups is None else read_groups(groups, len(rows))[kept]
+    found = train_points(points, train, test, seeds, groups=labels)
     if hasattr(reader, "feature_names_in_"):
         for ae in (ae for members in found.estimators for ae in members):
             ae.feature_names_in_ = reader.feature_names_in_
@@ -167,7 +172,12 @@ def sweep(
 
 
 def train_points(
-    points: Sequence[Point], train: Array, test: Array, seeds: int, tick: Callable[[int], None] | None = None
+    points: Sequence[Point],
+    train: Array,
+    test: Array,
+    seeds: int,
+    tick: Callable[[int], None] | None = None,
+    groups: ArrayLike | None = None,
 ) -> Sweep:
     """Train each point with each seed on rows `train`, (N, D), and measure it on rows `test`, (M, D).
 
@@ -179,7 +189,7 @@ def train_points(
         As `Autoencoder.fit`, before anything is trained.
     """
     members = [_seeded(point.estimator, seeds) for point in points]
-    faults = fit_together([ae for one in members for ae in one], train, tick)
+    faults = fit_together([ae for one in members for ae in one], train, tick, groups=groups)
     ends = [faults[start : start + seeds] for start in range(0, len(faults), seeds)]
     good = [[ae for ae, end in zip(*pair, strict=True) if end is None] for pair in zip(members, ends, strict=True)]
     with np.errstate(all="ignore"):  # a net gone wrong may restore what no float32 holds: a number here, no warning

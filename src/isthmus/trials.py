@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from isthmus.data import Dataset
 from isthmus.errors import DataError
@@ -61,16 +61,19 @@ def split(dataset: Dataset) -> Split:
 
 
 def fit_all(
-    estimators: Sequence[Autoencoder], X: Array | Sequence[Array], tick: Callable[[int], None] | None = None
+    estimators: Sequence[Autoencoder],
+    X: Array | Sequence[Array],
+    tick: Callable[[int], None] | None = None,
+    groups: ArrayLike | None = None,
 ) -> None:
-    """Fit all as one population, or one for each shape.
+    """Fit all as one population, or one for each shape; `groups` are for those that need them.
 
     Raises
     ------
     SettingError, DataError, DivergenceError
         As `Autoencoder.fit`; the first that diverged is raised once all are done.
     """
-    for fault in fit_together(estimators, X, tick):
+    for fault in fit_together(estimators, X, tick, groups=groups):
         if fault is not None:
             raise fault
 

@@ -97,6 +97,23 @@ def variational(
     )
 
 
+def multilevel(
+    code_size: int = 16, content: int = 8, beta: float = 1.0, hidden: tuple[int, ...] = (128,), **settings: Any
+) -> Autoencoder:
+    """z = (c, s), −log p(x | g(c, s)) + β KL, c ~ Π N(μᵢ, σᵢ²) over a group's rows, s ~ N(μ, σ²) (Bouchacourt 2018).
+
+    Needs groups: `fit(X, groups=labels)`. Expect the first `content` numbers to say what a group's rows share and the
+    rest what tells them apart, so that `swap(content_of, style_of)` puts them together anew.
+    """
+    return _compose(
+        settings,
+        code_size=code_size,
+        encoder=encoders.MLP(hidden),
+        code=codes.Grouped(content),
+        penalty=penalties.Divergence(beta),
+    )
+
+
 def convolutional(code_size: int = 8, channels: tuple[int, ...] = (32, 64), **settings: Any) -> Autoencoder:
     """x̂ = g(f(x)), ½‖x − x̂‖², f of convolutions that halve a map, g of transposed ones that restore it (Masci 2011).
 
@@ -115,5 +132,6 @@ def _compose(settings: dict[str, Any], **parts: Any) -> Autoencoder:
 
 KINDS = {
     kind.__name__: kind
-    for kind in (linear, undercomplete, convolutional, denoising, contractive, sparse, topk, variational)
+    for kind in (linear, undercomplete, convolutional, denoising, contractive, sparse, topk, variational, multilevel)
 }
+GROUPED = ("multilevel",)  # kinds that need the groups of rows

@@ -33,6 +33,7 @@ def test_embedded_sets_are_as_the_table_says(info):
         ("breast-cancer", np.float64, None),
         ("iris", np.float64, None),
         ("photo-patches", np.float32, (1, 10, 10)),
+        ("characters", np.float32, (1, 16, 16)),
     ],
 )
 def test_types_and_shapes(name, dtype, input_shape):

@@ -11,6 +11,7 @@ from types import ModuleType
 
 import numpy as np
 
+from isthmus.data import characters
 from isthmus.data.arrays import as_labels, as_rows
 from isthmus.data.dataset import Dataset, Labels, Rows
 from isthmus.data.hosts import HOSTS, TEST_IMAGES, TEST_LABELS, TRAIN_IMAGES, TRAIN_LABELS
@@ -20,6 +21,7 @@ from isthmus.errors import DataError
 
 PATCH = 10  # pixels a side
 _PATCHES = 10_000
+_CHARACTERS = 5_000
 _SEED = 20260101
 _MNIST_SHAPE = (1, 28, 28)
 _LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601: how much of red, green and blue makes gray
@@ -64,6 +66,9 @@ _SETS = (
         PATCH * PATCH,
         "scikit-learn: gray patches of the photos china.jpg (danielbuechele) and flower.jpg (vultilion)",
         "CC BY 2.0",
+    ),
+    SetInfo(
+        "characters", _CHARACTERS, 0, characters.SIDE**2, "generated: ten letters in known styles, 16 × 16", "CC0 1.0"
     ),
     SetInfo("mnist", 60_000, 10_000, 784, "LeCun and others 1998, 28 × 28 digits", "CC BY-SA 3.0", download=True),
     SetInfo("fashion-mnist", 60_000, 10_000, 784, "Xiao and others 2017, 28 × 28 clothes", "MIT", download=True),
@@ -135,6 +140,12 @@ def _cut(photo: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
     return windows[top, left]
 
 
+def _characters(name: str) -> Dataset:
+    """The letter is the label; its style is given by `characters.generate`."""
+    made = characters.generate(_CHARACTERS, _SEED)
+    return Dataset(name, made.X, made.content, input_shape=(1, characters.SIDE, characters.SIDE))
+
+
 def _mnist_like(name: str) -> Dataset:
     """Pixels divided by 255, in [0, 1]; the set's own test rows stay apart."""
     X, y = _split(name, TRAIN_IMAGES, TRAIN_LABELS)
@@ -179,6 +190,7 @@ _LOADERS: dict[str, Callable[[str], Dataset]] = {
     "breast-cancer": _table,
     "iris": _table,
     "photo-patches": _photo_patches,
+    "characters": _characters,
     "mnist": _mnist_like,
     "fashion-mnist": _mnist_like,
     "kmnist": _mnist_like,

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from isthmus._constraints import AnyOf, Constraint, Each
-from isthmus._spec import Spec
+from isthmus._spec import Spec, family
 from isthmus.assembly import SLOTS
 from isthmus.errors import SettingError, nearest
 from isthmus.estimators import Autoencoder
@@ -238,7 +238,7 @@ def _parts(slot: str) -> dict[str, type[Spec]]:
         for name, part in vars(module).items()
         if isinstance(part, type)
         and issubclass(part, Spec)
-        and part.__module__ == module.__name__
+        and family(part) == PLURALS[slot]
         and name not in ("Penalty", "Sum", "Chain", "Network")  # an abstract base, and those that have no defaults
     }
 

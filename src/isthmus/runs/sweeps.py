@@ -100,7 +100,12 @@ def sweep(
     points, rows = plan.points(dataset.input_shape), split(dataset)
     with whole(out, OWN) as folder:
         found = train_points(
-            points, rows.train, rows.test, plan.seeds, lambda i: tick(plan.label(points[i // plan.seeds].settings))
+            points,
+            rows.train,
+            rows.test,
+            plan.seeds,
+            lambda i: tick(plan.label(points[i // plan.seeds].settings)),
+            rows.train_labels,
         )
         result = _result(plan, dataset, found) | {"report": str(out / REPORT) if can_draw() else None}
         result |= left_out(dataset)

@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 
 from isthmus import __version__, saving
-from isthmus._fitting import split
+from isthmus._fitting import needs_groups, split
 from isthmus.anomaly import AnomalyDetector
 from isthmus.data import Dataset, ImageOptions, load_data
+from isthmus.errors import DataError, SettingError
 from isthmus.estimators import Autoencoder
 from isthmus.evidence import Reference
 from isthmus.evidence.reference import subset
@@ -74,6 +75,7 @@ def train(
     build(request.kind, request.code_size, request.settings, request.seed)  # settings are judged before data are read
     dataset = load(request.data, images=request.images)
     ae = build(request.kind, request.code_size, request.settings, request.seed, dataset.input_shape)
+    groups = groups_for(ae, dataset)
     with workplace(Path(out), mode) as folder:
         plan = _plan(request.kind, ae, dataset)
         if mode == "resume":
@@ -81,9 +83,35 @@ def train(
         recorder = Recorder(folder, plan)
         checkpoint = folder / CHECKPOINT
         resume = checkpoint if mode == "resume" and checkpoint.exists() else None
-        ae.fit(dataset.X, observers=[recorder, *observers], resume=resume)
+        ae.fit(dataset.X, groups=groups, observers=[recorder, *observers], resume=resume)
         found = _finish(Run(folder, ae, {}), request, dataset, keep_reference)
         return found | {"run": str(out)} | left_out(dataset)
+
+
+def groups_for(ae: Autoencoder, dataset: Dataset) -> np.ndarray | None:
+    """The labels of a set, where a part needs the group of each row.
+
+    Raises
+    ------
+    SettingError
+        Where the set has none, or where only Python can pass them on.
+    """
+    if not ae.needs_groups:
+        return None
+    if needs_groups(ae.decoder):
+        raise SettingError(
+            "a decoder that hears groups cannot be examined without them",
+            "in isthmus train",
+            "a decoder for all groups, as the kind multilevel has",
+            "fit it in Python, and examine ae.for_group(label)",
+        )
+    if dataset.y is None:
+        raise DataError(
+            f"{dataset.name} has no labels, which this kind takes for groups",
+            "in isthmus train",
+            "a set with labels, or a table with a column called label",
+        )
+    return dataset.y
 
 
 def _plan(kind: str, ae: Autoencoder, dataset: Dataset) -> dict[str, Any]:

@@ -71,6 +71,8 @@ class Epoch:
         if any(member.observers for member in members):
             steps.refresh()
         reseed(steps.rngs, [(member.settings.seed, member.state.epoch) for member in members])
+        for member in members:
+            member.state.say_epoch()
         steps.train_all(rows, self._order(), self.ledger, self.times)
         return [(table, self.sizes) for table in self.ledger.read(self.sizes)]
 
@@ -88,15 +90,19 @@ class Epoch:
 
     def _order(self) -> Sequence[Tensor]:
         """Each batch's row numbers, (B,) or (P, B)."""
-        own = [self._own_order(rng) for rng in self.steps.rngs]
+        own = [self._own_order(rng, i) for i, rng in enumerate(self.steps.rngs)]
         if self.steps.pool.members is None:
             return own[0].split(self.sizes)
         return _from(torch.stack(own), self.data.starts).split(self.sizes, dim=1)
 
-    def _own_order(self, rng: Generator) -> Tensor:
+    def _own_order(self, rng: Generator, member: int) -> Tensor:
         n, device = len(self.data), rng.device
         if len(self.sizes) == 1:
             return torch.arange(n, device=device)
+        context = self.data.rows.context
+        if context is not None and self.settings.company > 1:
+            start = 0 if self.data.starts is None else self.data.starts[member]
+            return in_company(context[start : start + n], self.settings.company, rng)
         return torch.randperm(n, generator=rng, device=device)
 
 
@@ -109,3 +115,16 @@ def _from(index: Tensor, starts: Sequence[int] | None) -> Tensor:
     if starts is None:
         return index.contiguous()
     return index + torch.tensor(starts, device=index.device)[:, None]
+
+
+def in_company(context: Tensor, company: int, rng: Generator) -> Tensor:
+    """A random order of rows, (N,), in which so many of a context follow one another, and the rest of it alone."""
+    order = torch.randperm(len(context), generator=rng, device=rng.device)
+    order = order[torch.sort(context[order], stable=True).indices]
+    place = torch.arange(len(order), device=rng.device)
+    fresh = torch.ones_like(place, dtype=torch.bool)
+    fresh[1:] = context[order][1:] != context[order][:-1]
+    within = place - torch.cummax(torch.where(fresh, place, 0), dim=0).values  # from the context's first row
+    piece = (within % company == 0).cumsum(0) - 1
+    key = torch.rand(len(order), generator=rng, device=rng.device, dtype=torch.float64)[piece]
+    return order[torch.sort(key, stable=True).indices]

@@ -18,6 +18,7 @@ class Settings:
 
     `engine`: "auto" records the step where it is taken often enough, "recorded" always, "eager" never.
     `half`: matrix products in bfloat16, on weights kept in float32. `began`: epochs that another call has trained.
+    `company`: rows of one context that are put into a batch together, where the context has as many.
     """
 
     max_epochs: int
@@ -32,6 +33,7 @@ class Settings:
     engine: str = "auto"
     half: bool = False
     began: int = 0
+    company: int = 1
 
     def rate(self, epoch: int) -> float:
         """The learning rate of an epoch: constant, or half a cosine from full to a hundredth."""
@@ -113,6 +115,11 @@ class State:
         good, latest, best = (Snapshot(module) for _ in range(3))
         return cls(module, Moments.of(module), good, latest, best, settings.max_epochs)
 
+    def say_epoch(self) -> None:
+        """Tell a module that keeps count, for what grows as it trains."""
+        if isinstance(count := dict(self.module.named_buffers(recurse=False)).get("epoch"), Tensor):
+            count.fill_(self.epoch)
+
     def rewind(self) -> None:
         """As the last epoch's end left it; before the first, as fresh as `begin` did."""
         if self.epoch:
@@ -136,4 +143,6 @@ class State:
             self.progress = (loss, self.epoch)
 
     def patience_spent(self, settings: Settings) -> bool:
-        return settings.early_stopping and self.epoch - self.progress[1] >= settings.patience
+        """Whether so many epochs went by without progress, those left out in which the loss itself still changes."""
+        last = max(self.progress[1], getattr(self.module, "settles", 0) - 1)
+        return settings.early_stopping and self.epoch - last >= settings.patience
