@@ -121,7 +121,7 @@ CPU: tuple[Case, ...] = (
     Case(
         "penalties 784-512-256-32, batch 1024",
         "penalty",
-        ("floor", "plain", "KL", "L1", "TopK", "Gaussian"),
+        ("floor", "plain", "KL", "L1", "TopK", "Gaussian", "mixture", "correlation"),
         (784, 512, 256, 32),
         batch=1024,
         rows=8192,

@@ -81,6 +81,8 @@ CPU: tuple[Goal, ...] = (
         Goal(f"{_PENALTIES}: {name} against the plain step", 1.05, True, _PENALTIES, name, "plain")
         for name in ("KL", "L1", "TopK", "Gaussian")
     ),
+    Goal(f"{_PENALTIES}: a mixture prior against the plain step", 1.3, True, _PENALTIES, "mixture", "plain"),
+    Goal(f"{_PENALTIES}: total correlation against the plain step", 1.5, True, _PENALTIES, "correlation", "plain"),
     Goal(
         "`from isthmus import Autoencoder` against `import torch, sklearn.base`",
         1.1,

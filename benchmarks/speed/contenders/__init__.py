@@ -166,6 +166,16 @@ CONTENDERS: dict[str, Contender] = {
     "L1": _own("L1", "l1", "`penalties.L1`, the decoder's columns at unit length"),
     "TopK": _own("TopK", "top_k", "`codes.TopK(8)`"),
     "Gaussian": _own("Gaussian code", "gaussian", "`codes.Gaussian()`, `penalties.Divergence`"),
+    "mixture": _own(
+        "Gaussian code, mixture prior",
+        "mixture",
+        "`codes.Gaussian(priors.Mixture(10))`, `penalties.Divergence`",
+    ),
+    "correlation": _own(
+        "Gaussian code, total correlation",
+        "correlation",
+        "`codes.Gaussian()`, `penalties.Divergence` and `penalties.TotalCorrelation`",
+    ),
     "exact": _own("contraction, exact", "contraction", "`penalties.Contraction(0.1)`"),
     "one-probe": _own("contraction, one probe", "probe", "`penalties.Contraction(0.1, probes=1)`"),
     "jacrev": Contender(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from isthmus import Autoencoder, codes, decoders, encoders, penalties
+from isthmus import Autoencoder, codes, decoders, encoders, penalties, priors
 from isthmus.errors import SettingError
 from isthmus.populations import fit_together
 from speed import nets
@@ -52,6 +52,15 @@ def top_k(case: Case, X: Rows, device: str) -> Epochs:
 
 def gaussian(case: Case, X: Rows, device: str) -> Epochs:
     return _fit(case, X, device, code=codes.Gaussian(), penalty=penalties.Divergence())
+
+
+def mixture(case: Case, X: Rows, device: str) -> Epochs:
+    return _fit(case, X, device, code=codes.Gaussian(priors.Mixture(10)), penalty=penalties.Divergence())
+
+
+def correlation(case: Case, X: Rows, device: str) -> Epochs:
+    both = penalties.Sum(divergence=penalties.Divergence(), correlation=penalties.TotalCorrelation(5.0))
+    return _fit(case, X, device, code=codes.Gaussian(), penalty=both)
 
 
 def together(case: Case, X: Rows, device: str) -> Epochs:
