@@ -51,9 +51,19 @@ SPECS = [
     corruptions.Distortion(0.7, 20.0, 0.2, 0.3, 8.0, 2.0, "low"),
     corruptions.Chain(one=corruptions.Rotation(30.0), two=corruptions.Masking(0.2, "hidden")),
     likelihoods.Gaussian(0.5),
-    likelihoods.Bernoulli(),
+    likelihoods.GaussianVariance("column", 0.01),
+    likelihoods.Bernoulli(True),
+    likelihoods.DiscretisedLogistic(9),
     likelihoods.Laplace(2.0),
     likelihoods.StudentT(3.0, 0.7),
+    likelihoods.Categorical(4),
+    likelihoods.Poisson(None),
+    likelihoods.NegativeBinomial("entry", None),
+    likelihoods.Mixed(
+        kind=likelihoods.Columns((0, 3), likelihoods.Categorical(3)),
+        visits=likelihoods.Columns((1, 5), likelihoods.Poisson("row")),
+        rest=likelihoods.Columns(None, likelihoods.GaussianVariance("row", 0.1)),
+    ),
     penalties.Contraction(0.3, 2),
     penalties.KL(0.1, 2.0),
     penalties.L1(0.4),
@@ -69,6 +79,21 @@ DISTORTIONS = (corruptions.Shift, corruptions.Rotation, corruptions.Elastic, cor
 def as_rows_need(spec):
     """The settings without which a part refuses `rows()`: distortions take them for images."""
     return {"input_shape": (1, 2, 3)} if isinstance(spec, DISTORTIONS) else {}
+
+
+def as_supported(spec, X):
+    """Rows X made into what a likelihood has probabilities for."""
+    counts = np.abs(np.rint(X))
+    if isinstance(spec, likelihoods.Mixed):
+        parts, X = spec.get_params(deep=False), X.copy()
+        for name, own in spec.places(X.shape[1]).items():
+            X[:, own] = as_supported(parts[name].likelihood, X[:, own])
+        return X
+    if isinstance(spec, likelihoods.Poisson | likelihoods.NegativeBinomial):
+        return counts
+    if isinstance(spec, likelihoods.Categorical | likelihoods.DiscretisedLogistic):
+        return counts % spec.levels
+    return counts % 2 if isinstance(spec, likelihoods.Bernoulli) and spec.binary else X
 
 
 def small(kind, **settings):

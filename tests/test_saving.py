@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from members import KINDS, SPECS, Convolution, as_rows_need, rows, small
+from members import KINDS, SPECS, Convolution, as_rows_need, as_supported, rows, small
 from safetensors.torch import load_file, save_file
 from sklearn.base import clone
 from torch import nn
@@ -84,10 +84,12 @@ def test_every_specification_is_saved(spec, tmp_path):
     needs |= {"Commitment": codes.VectorQuantised(5)}
     settings = {"code": needs[type(spec).__name__]} if type(spec).__name__ in needs else {}
     settings |= as_rows_need(spec)
-    ae = Autoencoder(4, **settings | {slot: spec}, max_epochs=1, random_state=0).fit(rows())
+    X = as_supported(spec, rows())
+    ae = Autoencoder(4, **settings | {slot: spec}, max_epochs=1, random_state=0).fit(X)
     again = load(saved(tmp_path, ae))
     assert getattr(again, slot) == spec
-    assert np.array_equal(ae.transform(rows()), again.transform(rows()))
+    for method in ("transform", "reconstruct"):
+        assert np.array_equal(getattr(ae, method)(X), getattr(again, method)(X))
 
 
 def test_names_of_columns_are_saved(tmp_path):

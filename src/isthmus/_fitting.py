@@ -1,7 +1,8 @@
 """What `fit` does between the checks and the loop: split, scale, assemble, train, and note what was learned.
 
 Every estimator of ours goes this way: one offers settings by the names that `Autoencoder` has, `build_module`, which
-makes its module with the first weights, and `unit_interval`, whether that module needs rows in [0, 1].
+makes its module with the first weights, and `demands`, what that module needs rows to be, or `unit_interval`, whether
+they have to lie in [0, 1].
 """
 
 from __future__ import annotations
@@ -19,9 +20,12 @@ from numpy.typing import NDArray
 
 from isthmus.assembly import assemble
 from isthmus.autoencoder import Composition
-from isthmus.errors import DataError, SettingError
+from isthmus.errors import SettingError
+from isthmus.likelihoods import Likelihood
+from isthmus.likelihoods.base import demands_of
+from isthmus.likelihoods.support import Demands, check
 from isthmus.progress import bar
-from isthmus.scaling import Scaler, check_varies, fit_scaler
+from isthmus.scaling import Scaler, check_varies, scaler_for
 from isthmus.training import Rows, Settings, State, read_checkpoint, train
 from isthmus.training.loop import Member, Observer
 
@@ -29,7 +33,7 @@ if TYPE_CHECKING:
     from isthmus.estimators import Autoencoder
 
 Array = NDArray[np.floating]
-Estimator = Any  # an Autoencoder, or what has its training settings, `build_module` and `unit_interval`
+Estimator = Any  # an Autoencoder, or what has its training settings, `build_module` and `demands` or `unit_interval`
 STEPS = 6000
 LEAST_HELD_OUT = 10  # fewer rows than this say too little about when to stop
 
@@ -123,6 +127,7 @@ def partial_fit(ae: Estimator, table: Table) -> None:
         check_varies(table.x)
         _assemble(ae, _learned(ae, table, None), seed_of(ae))
     settings = _settings(ae, len(table.x), ae.seed_)
+    check_discrete(ae, table.x, "in partial_fit")
     state = ae.__dict__.pop("_state", None) or _continued(ae, settings)
     state.stopped = ""
     own = {"max_epochs": state.epoch + 1, "began": state.epoch, "schedule": "constant", "early_stopping": False}
@@ -144,6 +149,9 @@ def untrained(ae: Autoencoder) -> Autoencoder:
     twin = copy.copy(ae)
     like = next(ae.module_.parameters())
     twin.module_ = assemble(ae.blueprint_, ae.seed_, like.dtype, like.device).eval()
+    own, learned = twin.module_.likelihood.buffers(), ae.module_.likelihood.buffers()
+    for buffer, settled in zip(own, learned, strict=True):  # what it heard of the rows, not what training made
+        buffer.copy_(settled)
     twin.n_iter_, twin.history_, twin.stopped_ = 0, [], ""
     twin.__dict__.pop("_state", None)
     return twin
@@ -212,15 +220,39 @@ def _learned(ae: Estimator, table: Table, held: Table | None) -> Learned:
 def _assemble(ae: Estimator, known: Learned, seed: int) -> None:
     """The module with its first weights, and what was learned of the rows, as attributes of `ae`."""
     module = ae.build_module(known, seed, _dtype(ae.dtype, known.rows.x.dtype), _device(ae.device))
-    likelihood = getattr(module, "likelihood", None)
-    if likelihood is not None:
-        _check_support(ae, likelihood, known)
-        _settle(likelihood, known.rows)
-    else:
-        check(demands(ae, len(known.low)), known.rows.x, f"under scaling={ae.scaling!r}")
+    _hear(ae, getattr(module, "likelihood", None), known)
     ae.scaler_, ae.module_, ae.seed_, ae.mean_ = known.scaler, module, seed, known.mean
     for name in ("_state", "n_iter_", "history_", "stopped_", "engine_"):  # of an earlier fit
         ae.__dict__.pop(name, None)
+
+
+def demands(ae: Estimator, columns: int) -> Demands:
+    """What the model demands of the columns of rows."""
+    own = getattr(ae, "demands", None)
+    return demands_of(ae, columns) if own is None else own(columns)
+
+
+def _hear(ae: Estimator, likelihood: Likelihood | None, known: Learned) -> None:
+    """Refuse rows that have no probability, and let the likelihood hear of the others.
+
+    Rows to watch may reach beyond those that the scaling was learned from, but not off a grid.
+    """
+    columns, where = len(known.low), f"under scaling={ae.scaling!r}"
+    asked = (*demands(ae, columns), *demands_of(likelihood, columns))
+    check(asked, known.rows.x, where)
+    if known.held is not None:
+        check(asked, known.held.x, where, discrete=bool(np.any(known.scaler.scale != 1)))
+    if likelihood is not None:
+        weight = known.rows.weight
+        weights = None if weight is None else torch.as_tensor(weight / weight.mean())
+        likelihood.settle(torch.as_tensor(known.rows.x), weights)
+
+
+def check_discrete(ae: Estimator, X: Array, where: str) -> None:
+    """Refuse rows X, (N, D), in input units, off the grid that a fitted model's likelihood has probabilities for."""
+    asked = demands(ae, X.shape[1])
+    if any(demand.support.discrete for demand in asked):
+        check(asked, ae.scaler_.apply(X), where, discrete=True)
 
 
 def _note(ae: Estimator, state: State) -> None:
@@ -228,14 +260,6 @@ def _note(ae: Estimator, state: State) -> None:
     terms = getattr(ae.module_, "penalties", {})
     said = {name: getattr(term, "estimated", None) for name, term in terms.items()}
     ae.engine_ = "; ".join([state.engine, *(f"{name} by {how}" for name, how in said.items() if how)])
-
-
-def _scaling(ae: Estimator, X: Array, shape: tuple[int, ...]) -> str | None:
-    if ae.scaling != "auto":
-        return ae.scaling
-    if ae.unit_interval:
-        return None if X.min() >= 0 and X.max() <= 1 else "minmax"
-    return "global" if len(shape) > 1 else "standard"
 
 
 def _rows(ae: Estimator, table: Table) -> Rows:

@@ -136,7 +136,7 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
 
     def _residual(self, X: Array) -> Array:
         module, scaled = self.autoencoder_.module_, self._scaled(X)
-        restored = batched(module, lambda x: module.decode(module.encode(x)), scaled)
+        restored = batched(module, lambda x: module.likelihood.resized(module.decode(module.encode(x)), x), scaled)
         return (scaled - restored).astype(np.float64)
 
     def contributions(self, X: ArrayLike) -> Array:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from math import prod
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -15,6 +16,7 @@ from isthmus import codes, corruptions, decoders, encoders, foreign, likelihoods
 from isthmus._spec import Spec, family
 from isthmus.autoencoder import Composition
 from isthmus.errors import SettingError
+from isthmus.likelihoods.viewing import Viewed
 from isthmus.penalties import Parts, Penalty, Term
 
 SLOTS = ("encoder", "decoder", "code", "corruption", "likelihood", "penalty")
@@ -98,8 +100,8 @@ def assemble(blueprint: Blueprint, seed: int, dtype: torch.dtype, device: torch.
 def _compose(blueprint: Blueprint) -> Composition:
     likelihood = _likelihood(blueprint)
     code = _code(blueprint)
-    encoder = _encoder(blueprint, code.width)
-    decoder = _decoder(blueprint, code.size, likelihood.width, encoder)
+    encoder = _encoder(blueprint, code.width, likelihood)
+    decoder = _decoder(blueprint, code.size, likelihood, encoder)
     code.settle(encoder, _tensor(blueprint.low), _tensor(blueprint.high))
     terms = _penalties(blueprint.slot("penalty"), Parts(encoder, code, decoder))
     module = Composition(_corruption(blueprint), encoder, code, decoder, likelihood, terms)
@@ -112,8 +114,8 @@ def _compose(blueprint: Blueprint) -> Composition:
 def _likelihood(blueprint: Blueprint) -> likelihoods.Likelihood:
     part = blueprint.slot("likelihood")
     if isinstance(part, Spec):
-        return part.build()
-    network = foreign.instance(part, "likelihood")
+        return part.build(len(blueprint.low))
+    network = foreign.instance(part, "likelihood", len(blueprint.low))
     if not isinstance(network, likelihoods.Likelihood):
         raise SettingError(
             f"{type(network).__name__} says no probability of a row",
@@ -135,29 +137,45 @@ def _code(blueprint: Blueprint) -> codes.Code:
     return code
 
 
-def _encoder(blueprint: Blueprint, outputs: int) -> nn.Module:
-    part, inputs = blueprint.slot("encoder"), len(blueprint.low)
+def _encoder(blueprint: Blueprint, outputs: int, likelihood: likelihoods.Likelihood) -> nn.Module:
+    """The encoder of rows as the likelihood shows them."""
+    shape = likelihood.seen(blueprint.input_shape) if likelihood.views else blueprint.input_shape
+    network = _network(blueprint.slot("encoder"), shape, outputs)
+    return Viewed(likelihood, network) if likelihood.views else network
+
+
+def _network(part: Any, shape: tuple[int, ...], outputs: int) -> nn.Module:
     if isinstance(part, Spec):
-        return part.build(blueprint.input_shape, outputs)
-    module = foreign.ForeignEncoder(foreign.instance(part, "encoder", inputs, outputs), blueprint.input_shape)
+        return cast("nn.Module", part.build(shape, outputs))
+    inputs = prod(shape)
+    module = foreign.ForeignEncoder(foreign.instance(part, "encoder", inputs, outputs), shape)
     foreign.check_width(module, "encoder", inputs, outputs)
     return module
 
 
-def _decoder(blueprint: Blueprint, inputs: int, width: int, encoder: nn.Module) -> nn.Module:
-    """`width` is how many numbers the likelihood takes of each entry."""
-    part, outputs = blueprint.slot("decoder"), len(blueprint.low) * width
+def _decoder(blueprint: Blueprint, inputs: int, likelihood: likelihoods.Likelihood, encoder: nn.Module) -> nn.Module:
+    part, shape = blueprint.slot("decoder"), likelihood.shape(blueprint.input_shape)
     if part is None:
         mirror = getattr(blueprint.slot("encoder"), "mirror", decoders.MLP)
         part = mirror()
     if isinstance(part, Spec):
         part = _around_mirror(part, blueprint)
-        channels, *extents = blueprint.input_shape if len(blueprint.input_shape) > 1 else (1, *blueprint.input_shape)
+        _check_tied(part, likelihood)
         heard = {"groups": blueprint.groups} if part.needs_groups else {}
-        return part.build(inputs, (channels * width, *extents), encoder, **heard)
-    module = foreign.ForeignDecoder(foreign.instance(part, "decoder", inputs, outputs))
-    foreign.check_width(module, "decoder", inputs, outputs)
+        return part.build(inputs, shape, encoder, **heard)
+    module = foreign.ForeignDecoder(foreign.instance(part, "decoder", inputs, prod(shape)))
+    foreign.check_width(module, "decoder", inputs, prod(shape))
     return module
+
+
+def _check_tied(part: Any, likelihood: likelihoods.Likelihood) -> None:
+    if likelihood.views and decoders.Tied in (type(part), type(getattr(part, "decoder", None))):
+        raise SettingError(
+            "decoders.Tied cannot transpose an encoder that sees counts as logarithms, or categories as bits",
+            where="decoder",
+            expected="a likelihood of real numbers",
+            hint="give a decoder of its own",
+        )
 
 
 def _around_mirror(part: Spec, blueprint: Blueprint) -> Spec:

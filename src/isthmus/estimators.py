@@ -38,6 +38,8 @@ from isthmus.assembly import SLOTS, Blueprint, assemble, check_slot
 from isthmus.autoencoder import Composition
 from isthmus.errors import SettingError
 from isthmus.generative import Generative
+from isthmus.likelihoods.base import demands_of, for_columns
+from isthmus.likelihoods.support import Demands
 from isthmus.scaling import HOW
 from isthmus.training.loop import Observer
 
@@ -309,14 +311,28 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Generative)
         """The composition with its first weights; notes the blueprint it is built from."""
         units = (learned.low, learned.high, learned.scaler.shift, learned.scaler.scale)
         groups = len(self.groups_) if learned.rows.context is not None else 0
-        self.blueprint_ = Blueprint(self.slots(), self.code_size, learned.shape, *units, groups)
+        slots = self.slots() | {"likelihood": self._likelihood_of_columns()}
+        self.blueprint_ = Blueprint(slots, self.code_size, learned.shape, *units, groups)
         return assemble(self.blueprint_, seed, dtype, device)
 
     @property
     def unit_interval(self) -> bool:
         """Whether the likelihood needs rows in [0, 1]."""
-        likelihood = self.likelihood.build() if isinstance(self.likelihood, Spec) else self.likelihood
-        return bool(getattr(likelihood, "unit_interval", False))
+        return bool(getattr(self.likelihood, "unit_interval", False))
+
+    def demands(self, columns: int) -> Demands:
+        """What the likelihood demands of the columns of rows, so many of them.
+
+        Raises
+        ------
+        SettingError
+            Where it speaks of columns that rows do not have.
+        """
+        return demands_of(self._likelihood_of_columns(), columns)
+
+    def _likelihood_of_columns(self) -> Part:
+        """The likelihood, with numbers where it calls columns by their names."""
+        return for_columns(self.likelihood, getattr(self, "feature_names_in_", None))
 
     @property
     def _n_features_out(self) -> int:

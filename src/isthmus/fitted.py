@@ -72,7 +72,8 @@ class Fitted(BaseEstimator):
     def reconstruct(self, X: ArrayLike, groups: ArrayLike | None = None) -> Array:
         """Each row encoded and decoded, in input units, (N, D)."""
         module = self._module()
-        return self._each(X, lambda x, z, c: module.decode(z, c), groups, after=self.scaler_)
+        restored = module.likelihood.resized
+        return self._each(X, lambda x, z, c: restored(module.decode(z, c), x), groups, after=self.scaler_)
 
     def score(
         self, X: ArrayLike, y: object = None, sample_weight: ArrayLike | None = None, groups: ArrayLike | None = None
@@ -83,7 +84,7 @@ class Fitted(BaseEstimator):
         def squares(x: torch.Tensor, z: torch.Tensor, context: torch.Tensor | None) -> torch.Tensor:
             """Of each row its distance from its reconstruction and from the training mean, (n, 2)."""
             mean = torch.tensor(self.mean_, dtype=x.dtype, device=x.device)
-            missed, spread = x - module.decode(z, context), x - mean
+            missed, spread = x - module.likelihood.resized(module.decode(z, context), x), x - mean
             return torch.stack([missed.square().sum(dim=1), spread.square().sum(dim=1)], dim=1)
 
         error, spread = self._each(X, squares, groups).T.astype(np.float64)
@@ -92,8 +93,15 @@ class Fitted(BaseEstimator):
         return 1.0 - float(np.average(error, weights=weight)) / total if total > 0 else 0.0
 
     def score_samples(self, X: ArrayLike, groups: ArrayLike | None = None) -> Array:
-        """log p(x | x̂) of each row in scaled units, (N,); higher is more like the training rows. Deterministic."""
+        """log p(x | x̂) of each row in scaled units, (N,); higher is more like the training rows. Deterministic.
+
+        Raises
+        ------
+        DataError
+            Where the likelihood has probabilities for whole numbers or levels alone, and rows hold others.
+        """
         module = self._module()
+        fitting.check_discrete(self, read_rows(self, X, reset=False), "in score_samples")
         return self._each(X, lambda x, z, c: -module.likelihood.nll(module.decoder(z, c), x).sum(dim=-1), groups)
 
     def for_group(self, group: object) -> Autoencoder:

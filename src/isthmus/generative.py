@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from isthmus import _fitting as fitting
-from isthmus import bounds
+from isthmus import bounds, generating
 from isthmus._constraints import check, count
+from isthmus._inputs import read_rows
 from isthmus.errors import DataError, SettingError
 from isthmus.fitted import Fitted
 
@@ -35,6 +37,29 @@ class Generative(Fitted):
         check("sample", {"n_samples": n_samples}, {"n_samples": count()})
         Z = fitting.sample_codes(self._module(), n_samples, random_state)
         return self.inverse_transform(Z, None if group is None else np.repeat(np.asarray([group]), n_samples))
+
+    def interpolate(
+        self, a: ArrayLike, b: ArrayLike, steps: int = 9, how: str | None = None, groups: ArrayLike | None = None
+    ) -> Array:
+        """Rows between rows a and b, (P, D) each, by way of the code: (P, steps, D) in input units.
+
+        `how` is "linear" or "spherical"; None chooses by the code's prior. See `generating.interpolate`.
+        """
+        return generating.interpolate(self, a, b, steps, how, groups=groups)
+
+    def traverse(
+        self,
+        X: ArrayLike | None = None,
+        units: Sequence[int] | None = None,
+        steps: int = 9,
+        reach: float = 3.0,
+        groups: ArrayLike | None = None,
+    ) -> Array:
+        """Rows whose code differs from that of X, (N, D), in one unit: (N, units, steps, D) in input units.
+
+        Units default to those that move rows most. See `generating.traverse`.
+        """
+        return generating.traverse(self, X, units, steps, reach, groups=groups)
 
     def swap(self, content_of: ArrayLike, style_of: ArrayLike, groups: ArrayLike | None = None) -> Array:
         """Rows with what their group shares from `content_of`, and all else from `style_of`, in input units, (N, D).
@@ -100,8 +125,12 @@ class Generative(Fitted):
         ------
         SettingError
             Where the code has no posterior or no prior.
+        DataError
+            Where the likelihood has probabilities for whole numbers or levels alone, and rows hold others.
         """
         check("log_likelihood", {"samples": samples}, {"samples": count()})
+        self._module()
+        fitting.check_discrete(self, read_rows(self, X, reset=False), "in log_likelihood")
         seed = fitting.seed_from(random_state)
         return bounds.log_likelihood(self._module(), self.scale(X), samples, seed).value
 

@@ -92,8 +92,8 @@ def _jobs(
         rows = known.setdefault(("rows", id(own)), read_rows(ae, own, reset=True))
         seed = fitting.seed_of(ae)
         table = _table(ae, rows, y, groups)
-        grouped = table.context is not None
-        key = (id(own), seed, ae.validation_fraction, ae.scaling, ae.input_shape, ae.unit_interval, grouped)
+        asked, grouped = fitting.demands(ae, rows.shape[1]), table.context is not None
+        key = (id(own), seed, ae.validation_fraction, ae.scaling, ae.input_shape, asked, grouped)
         if key not in known:
             known[key] = fitting.learned(ae, table, seed)
         jobs.append(fitting.prepared(ae, known[key], seed))

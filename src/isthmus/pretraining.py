@@ -43,7 +43,9 @@ class Level(Spec):
 
     def build(self) -> nn.Module:
         code = self.code.build(self.code_size)
-        return _Level(self.encoder.build(self.shape, code.width), code, prod(self.shape))
+        encoder = self.encoder.build(self.shape, code.width)
+        code.settle(encoder, *torch.zeros(2, prod(self.shape)))  # its prior is not used here, only loaded
+        return _Level(encoder, code, prod(self.shape))
 
 
 class _Level(nn.Module):
@@ -141,6 +143,13 @@ def _stack(trained: Any) -> list[Any]:
 
 def _level(estimator: Any) -> Level:
     encoder, code, size, shape, _ = estimator.encoding()
+    if getattr(getattr(estimator.module_, "likelihood", None), "views", False):
+        raise SettingError(
+            "the encoder sees counts as logarithms, or categories as bits",
+            where="in finetune",
+            expected="a likelihood of real numbers",
+            hint="pass the module itself: Classifier(network=nn.Sequential(ae.module_.encoder, ...))",
+        )
     for slot, part in (("encoder", encoder), ("code", code)):
         if not isinstance(part, Spec):
             raise SettingError(

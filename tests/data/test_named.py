@@ -6,6 +6,7 @@ import sys
 
 import numpy as np
 import pytest
+from scipy import sparse
 from sklearn import datasets
 
 from isthmus.data import NAMES, describe_sets, load_data
@@ -133,7 +134,26 @@ def test_images_of_another_size_are_told(small_kmnist, tmp_path):
 def test_the_table_says_what_is_present(small_kmnist):
     assert tuple(info.name for info in describe_sets()) == NAMES
     present = {info.name: info.present for info in describe_sets() if info.download}
-    assert present == {"mnist": False, "fashion-mnist": False, "kmnist": True}
+    assert present == {"mnist": False, "fashion-mnist": False, "kmnist": True, "pbmc": False}
+
+
+def test_counts_of_cells_are_read_from_a_sparse_matrix(tmp_path, monkeypatch):
+    monkeypatch.setenv("ISTHMUS_DATA", str(tmp_path))
+    path = tmp_path / "singlecell" / "10x_pbmc68k_reduced_counts.npz"
+    with pytest.raises(DataError) as caught:
+        load_data("pbmc")
+    assert str(caught.value) == (
+        f"the counts are not there; at {path}; expected a sparse matrix as scipy.sparse.save_npz writes it; "
+        "save the raw counts of scanpy.datasets.pbmc68k_reduced() there"
+    )
+    counts = np.random.default_rng(0).poisson(0.5, (7, 5)).astype(np.int32)
+    path.parent.mkdir()
+    sparse.save_npz(path, sparse.csr_matrix(counts))
+    dataset = load_data("pbmc")
+    np.testing.assert_array_equal(dataset.X, counts)
+    assert dataset.X.dtype.kind == "f"
+    assert (dataset.name, dataset.y) == ("pbmc", None)
+    assert {info.name: info.present for info in describe_sets()}["pbmc"]
 
 
 def test_photo_patches_need_pillow(monkeypatch):

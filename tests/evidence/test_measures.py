@@ -221,7 +221,11 @@ def test_a_gaussian_code_is_dead_below_a_variance_of_one_hundredth(rows):
         layer = ae.module_.encoder.layers[0]
         layer.matrix.zero_()
         layer.matrix[0, 0], layer.matrix[1, 1], layer.matrix[2, 2] = 1.0, 0.12, 0.08
+        layer.bias.zero_()  # noise of variance 1, the prior's
     assert dead_units(subject(ae, rows[:300], rows[300:])).tolist() == [False, False, True]
+    with torch.no_grad():
+        layer.bias[3:] = torch.tensor([5.0, 0.0, -5.0])  # more noise drowns a unit, less lets a faint one speak
+    assert dead_units(subject(ae, rows[:300], rows[300:])).tolist() == [True, False, False]
 
 
 def test_saturated_units_switch_or_stick_and_sparse_ones_do_not():

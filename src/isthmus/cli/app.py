@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from isthmus.cli import experiments, features, looking, pictures, sweeping, training, using
+from isthmus.cli import experiments, features, generating, looking, pictures, sweeping, training, using
 
 HELP = """Train every kind of autoencoder, and read whether the code it learned is any good.
 
@@ -39,7 +39,10 @@ app.command()(using.encode)
 app.command()(using.decode)
 app.command()(using.reconstruct)
 app.command()(pictures.denoise)
-app.command()(using.sample)
+app.command()(generating.sample)
+app.command()(generating.interpolate)
+app.command()(generating.traverse)
+app.command("swap-codes")(generating.swap_codes)
 app.command()(using.anomalies)
 app.command()(features.features)
 app.command()(looking.info)

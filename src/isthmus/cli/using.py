@@ -1,4 +1,4 @@
-"""Verbs that use a run: encode, decode, reconstruct, sample, anomalies."""
+"""Verbs that use a run: encode, decode, reconstruct, anomalies."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typer.models import OptionInfo
 from isthmus.cli.faults import DONE
 from isthmus.cli.looking import DataArgument, RunArgument
 from isthmus.cli.opening import ImagesOption, StrictFlag, loader
-from isthmus.cli.output import JsonFlag, Result, emit, grid, number
+from isthmus.cli.output import JsonFlag, Result, emit, grid
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -86,25 +86,6 @@ def reconstruct(
 
         return pictures.restore(run, [Path(data)], output, None, strict, as_json, taught=False)
     emit(runs.reconstruct(runs.open_run(run), data, output, loader(images, strict)), as_json, _written)
-    return DONE
-
-
-def sample(
-    run: RunArgument,
-    output: Rows,
-    n: Annotated[int, number("-n", text="How many rows.")] = 64,
-    seed: Annotated[int, number(text="Decides the codes that are drawn.")] = 0,
-    as_json: JsonFlag = False,
-) -> int:
-    """Write rows generated from the prior.
-
-    The code must have one: the kind variational has.
-
-    Example: isthmus sample runs/v -n 64 -o samples.png
-    """
-    from isthmus import runs
-
-    emit(runs.sample(runs.open_run(run), n, seed, output), as_json, _written)
     return DONE
 
 

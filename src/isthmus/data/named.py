@@ -16,6 +16,7 @@ from isthmus.data.arrays import as_labels, as_rows
 from isthmus.data.dataset import Dataset, Labels, Rows
 from isthmus.data.hosts import HOSTS, TEST_IMAGES, TEST_LABELS, TRAIN_IMAGES, TRAIN_LABELS
 from isthmus.data.idx import read_idx
+from isthmus.data.numpy_files import read_numpy
 from isthmus.data.reading import needs
 from isthmus.errors import DataError
 
@@ -38,7 +39,7 @@ class SetInfo:
         `test_rows` is 0 where the set has none of its own.
     source, licence : str
     download : bool
-        The set comes from `ISTHMUS_DATA`, or is downloaded on first use.
+        The set comes from `ISTHMUS_DATA`, or is downloaded on first use, where there is a place to download it from.
     present : bool
         It can be loaded without a download.
     """
@@ -75,6 +76,15 @@ _SETS = (
     SetInfo(
         "kmnist", 60_000, 10_000, 784, "Clanuwat and others 2018, 28 × 28 kuzushiji", "CC BY-SA 4.0", download=True
     ),
+    SetInfo(
+        "pbmc",
+        700,
+        0,
+        765,
+        "10x Genomics (Zheng and others 2017), PBMC 68k as scanpy reduces it: counts of 765 genes in 700 blood cells",
+        "CC BY 4.0",
+        download=True,
+    ),
 )
 NAMES: tuple[str, ...] = tuple(info.name for info in _SETS)
 
@@ -104,6 +114,8 @@ def folder_of(name: str) -> Path:
 
 
 def _is_present(info: SetInfo) -> bool:
+    if info.name == "pbmc":
+        return _pbmc_file().is_file()
     if info.download:
         return all(_local(folder_of(info.name), file) for file in HOSTS[info.name].sha256)
     return info.name != "photo-patches" or importlib.util.find_spec("PIL") is not None
@@ -153,6 +165,23 @@ def _mnist_like(name: str) -> Dataset:
     return Dataset(name, X, y, input_shape=_MNIST_SHAPE, X_test=X_test, y_test=y_test)
 
 
+def _pbmc(name: str) -> Dataset:
+    """Whole numbers, most of them 0; the cells' types are not known."""
+    path = _pbmc_file()
+    if not path.is_file():
+        raise DataError(
+            "the counts are not there",
+            f"at {path}",
+            "expected a sparse matrix as scipy.sparse.save_npz writes it",
+            "save the raw counts of scanpy.datasets.pbmc68k_reduced() there",
+        )
+    return replace(read_numpy(path), name=name)
+
+
+def _pbmc_file() -> Path:
+    return folder_of("singlecell") / "10x_pbmc68k_reduced_counts.npz"
+
+
 def _split(name: str, images: str, labels: str) -> tuple[Rows, Labels]:
     image_path, label_path = (_have(name, file) for file in (images, labels))
     X, shape = as_rows(read_idx(image_path), f"in {image_path}")
@@ -194,4 +223,5 @@ _LOADERS: dict[str, Callable[[str], Dataset]] = {
     "mnist": _mnist_like,
     "fashion-mnist": _mnist_like,
     "kmnist": _mnist_like,
+    "pbmc": _pbmc,
 }

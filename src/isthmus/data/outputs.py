@@ -40,7 +40,7 @@ def write_table(path: str | os.PathLike[str], array: Table, columns: Sequence[st
     """
     write = _WRITERS.get(Path(path).suffix.lower())
     if write is None:
-        raise unknown_suffix(path, tuple(_WRITERS))
+        raise _unknown_suffix(path, tuple(_WRITERS))
     table = array.reshape(len(array), -1) if array.ndim < 2 else array
     if table.shape[1:] != (len(columns),):
         raise DataError(
@@ -51,6 +51,20 @@ def write_table(path: str | os.PathLike[str], array: Table, columns: Sequence[st
         )
     with atomic(path) as beside:
         write(beside, table, tuple(columns))
+
+
+def write_numbers(path: str | os.PathLike[str], array: Table) -> None:
+    """Write an array of any number of axes as .npy.
+
+    Raises
+    ------
+    DataError
+        Another suffix, a place that cannot be written. Nothing half-written stays.
+    """
+    if Path(path).suffix.lower() != ".npy":
+        raise _unknown_suffix(path, (".npy",))
+    with atomic(path) as beside:
+        _write_npy(beside, array, ())
 
 
 def write_image(
@@ -78,7 +92,7 @@ def write_image(
         Another suffix, rows that are not images, Pillow missing, a place that cannot be written.
     """
     if Path(path).suffix.lower() != ".png":
-        raise unknown_suffix(path, (".png",))
+        raise _unknown_suffix(path, (".png",))
     tiles = sheets.tiles(rows, input_shape, limits, path)
     sheets.save(path, [sheets.laid(tiles, math.ceil(math.sqrt(len(tiles))))])
 
@@ -104,7 +118,7 @@ _WRITERS: dict[str, Callable[[Path, Table, tuple[str, ...]], None]] = {
 }
 
 
-def unknown_suffix(path: str | os.PathLike[str], known: tuple[str, ...]) -> DataError:
+def _unknown_suffix(path: str | os.PathLike[str], known: tuple[str, ...]) -> DataError:
     return DataError(
         f"the suffix {Path(path).suffix!r} is not known",
         f"to write {os.fspath(path)}",

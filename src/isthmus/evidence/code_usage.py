@@ -5,13 +5,14 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from isthmus.evidence.intervals import of_halves
+from isthmus.evidence.intervals import of_halves, of_mean
 from isthmus.evidence.reference import subset
 from isthmus.evidence.structure import participation_ratio, variances
 from isthmus.evidence.subject import MOST_ROWS, Subject, squared
 
 Array = NDArray[np.floating]
-ACTIVE_VARIANCE = 0.01  # Var of a posterior mean, the prior's being 1 (Burda 2016)
+ACTIVE = 0.01  # of a unit's variance is its mean's (Burda 2016, where the prior's variance is 1 and so is the whole's)
+INFORMATIVE = 0.01  # nats of a unit
 DEAD = 1e-3  # of the liveliest unit's standard deviation; of the range, where the code has one
 BINARY = 0.9  # of the variance a unit of that mean could have, were it only ever at its two ends
 AT_THE_END = 0.005  # of the range
@@ -41,6 +42,10 @@ def code_usage(subject: Subject) -> dict[str, object]:
     }
     if subject.gaussian:
         found["active"] = int((~dead).sum())
+    if subject.divergence is not None:
+        found["divergence"] = of_mean(subject.divergence.sum(axis=1, dtype=np.float64))
+        if subject.divergence.shape == z.shape:
+            found["informative"] = int((subject.divergence.mean(axis=0, dtype=np.float64) > INFORMATIVE).sum())
     if subject.bounds is not None:
         saturated = saturated_units(z, subject.bounds)
         found |= {"saturated": int(saturated.sum()), "saturated_share": float(saturated.mean())}
@@ -48,11 +53,11 @@ def code_usage(subject: Subject) -> dict[str, object]:
 
 
 def dead_units(subject: Subject) -> NDArray[np.bool_]:
-    """Units that do not vary over the rows seen, (K,); of Gaussian codes, those whose mean hardly does."""
+    """Units that do not vary over the rows seen, (K,); of Gaussian codes, those whose mean hardly does beside its noise."""
     z = subject.seen_z.astype(np.float64)
     std = z.std(axis=0)
     if subject.gaussian:
-        return np.square(std) < ACTIVE_VARIANCE
+        return np.square(std) < ACTIVE * (np.square(std) + subject.noise)
     least = 1e-5 * max(float(np.sqrt(np.square(z).mean())), 1e-30)  # rounding
     if subject.bounds is not None:
         return std <= max(DEAD * (subject.bounds[1] - subject.bounds[0]), least)

@@ -9,9 +9,11 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from isthmus.estimators import Autoencoder
+from isthmus.evidence.aggregate import aggregate
 from isthmus.evidence.code_usage import code_usage
 from isthmus.evidence.convergence import convergence
 from isthmus.evidence.distribution import distribution
+from isthmus.evidence.generation import generation
 from isthmus.evidence.geometry import geometry
 from isthmus.evidence.intervals import Estimate
 from isthmus.evidence.memorisation import memorisation
@@ -115,6 +117,8 @@ def _measures(subject: Subject) -> dict[str, Measures]:
             "robustness": robustness(subject),
             "probes": probes(subject),
             "distribution": distribution(subject),
+            "aggregate": aggregate(subject),
+            "generation": generation(subject),
             "convergence": convergence(getattr(subject.ae, "history_", []), getattr(subject.ae, "stopped_", None)),
         }
     r2 = number(sections, "reconstruction.r2")

@@ -54,7 +54,7 @@ def generalisation(subject: Subject) -> Measures:
     reference = subject.reference
     if reference is None or subject.reference_z is None:
         return {"train_r2": None, "gap": None, "excess_error": None}
-    train_error = squared(reference.rows - subject.decode(subject.reference_z))
+    train_error = squared(reference.rows - subject.decode(subject.reference_z, reference.rows))
     train = r_squared(train_error, squared(reference.rows - subject.ae.mean_))
     test_error = squared(subject.x - subject.x_hat)
     test = r_squared(test_error, squared(subject.x - subject.ae.mean_))

@@ -27,7 +27,7 @@ def robustness(subject: Subject) -> dict[str, object]:
     z_noisy = subject.encode(noisy)
     two = np.column_stack([squared(z_noisy - z), squared(z - z.mean(axis=0))])
     spread = squared(x - subject.ae.mean_)
-    clean, after = squared(x - subject.x_hat[subject.some]), squared(x - subject.decode(z_noisy))
+    clean, after = squared(x - subject.x_hat[subject.some]), squared(x - subject.decode(z_noisy, x))
     return {
         "noise": NOISE,
         "code_shift": of_means(two, _shift),

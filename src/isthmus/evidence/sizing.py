@@ -13,6 +13,7 @@ from isthmus.evidence.verdicts import Sections, number
 Array = NDArray[np.floating]
 Measures = dict[str, object]
 MARGIN = 0.05  # of R²
+LEAST_NATS = 0.05  # of a row in its code
 LEAST_ROWS = 50  # fewer rows than this cannot tell structure from chance
 
 
@@ -55,15 +56,24 @@ def collapse(subject: Subject, sections: Sections) -> Measures:
     """The share of what PCA of equal size, fitted to the test rows, tells of a row that reconstructions do not tell.
 
     A small code shows little of the rows' variance and is none the worse for it; nor is one that shrinks every
-    reconstruction towards the mean, as a strong prior does, while R² is there.
+    reconstruction towards the mean, as a strong prior does, while R² is there. A code that no unit moves, or that
+    carries fewer than 0.05 nats of a row (the divergence is more than it carries), has collapsed altogether. One that
+    carries something in some units only is `starved` of that share of what PCA of equal size tells which neither the
+    reconstructions nor PCA of as many directions as there are live units show.
     """
     spread, r2 = number(sections, "reconstruction.output_spread"), number(sections, "reconstruction.r2")
     if len(subject.some) < 3 or spread is None or r2 is None:
-        return {"pca_spread": None, "collapsed": None}
+        return {"pca_spread": None, "collapsed": None, "starved": None}
     found = variances(subject.x[subject.some])
     expected = float(found[: subject.spent].sum() / found.sum())
-    nothing_moves = number(sections, "code.live") == 0
-    return {"pca_spread": expected, "collapsed": 1.0 if nothing_moves else 1 - max(spread, r2) / expected}
+    live, nats = number(sections, "code.live"), number(sections, "code.divergence")
+    if live == 0 or (nats is not None and nats < LEAST_NATS):
+        return {"pca_spread": expected, "collapsed": 1.0, "starved": None}
+    left = max(spread, r2)
+    starved = 0.0
+    if nats is not None and live is not None and live < subject.code_size:
+        starved = max(0.0, 1 - max(left, float(found[: int(live)].sum() / found.sum())) / expected)
+    return {"pca_spread": expected, "collapsed": 1 - left / expected, "starved": starved}
 
 
 def copied(subject: Subject, sections: Sections) -> Measures:

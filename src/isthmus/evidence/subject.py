@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+import torch
 from numpy.typing import ArrayLike, NDArray
+from torch import Tensor
 
 from isthmus.errors import DataError
 from isthmus.estimators import Autoencoder
@@ -35,9 +38,16 @@ class Subject:
         """Codes, (N, K), of scaled rows."""
         return batched(self.ae.module_, self.ae.module_.encode, x)
 
-    def decode(self, z: Array) -> Array:
-        """Scaled rows, (N, D), of codes."""
-        return batched(self.ae.module_, self.ae.module_.decode, z)
+    def decode(self, z: Array, x: Array | None = None) -> Array:
+        """Scaled rows, (N, D), of codes; of those of rows x, which may have a size beside their code."""
+        module = self.ae.module_
+        x_hat = batched(module, module.decode, z)
+        if x is None or not module.likelihood.views:
+            return x_hat
+        like = next(module.parameters())
+        with torch.no_grad():
+            sized = module.likelihood.resized(torch.as_tensor(x_hat).to(like), torch.as_tensor(x).to(like))
+        return sized.cpu().numpy().astype(x_hat.dtype)
 
     @cached_property
     def z(self) -> Array:
@@ -45,7 +55,7 @@ class Subject:
 
     @cached_property
     def x_hat(self) -> Array:
-        return self.decode(self.z)
+        return self.decode(self.z, self.x)
 
     @cached_property
     def reference_z(self) -> Array | None:
@@ -59,6 +69,29 @@ class Subject:
     @cached_property
     def seen_x(self) -> Array:
         return self.x if self.reference is None else np.concatenate([self.x, self.reference.rows])
+
+    def draw(self, x: Array, seed: int = 0) -> Array:
+        """One code of each scaled row, (N, K), drawn from its posterior where it has one."""
+        return self._posterior(x, lambda z, stats: z, seed)
+
+    @cached_property
+    def divergence(self) -> Array | None:
+        """KL(q(z|x) ‖ p(z)) of the rows seen, as (N, J) parts in nats; None where the code knows none."""
+        code = self.ae.module_.code
+        return self._posterior(self.seen_x, code.divergence) if "divergence" in code.gives else None
+
+    @cached_property
+    def noise(self) -> Array:
+        """Of a Gaussian code the variance that each unit has around its mean, over the rows seen, (K,)."""
+        found = self._posterior(self.seen_x, lambda z, stats: stats["log_variance"].exp())
+        noise: Array = found.mean(axis=0, dtype=np.float64)
+        return noise
+
+    def _posterior(self, x: Array, answer: Callable[[Tensor, dict[str, Tensor]], Tensor], seed: int = 0) -> Array:
+        module = self.ae.module_
+        rng = torch.Generator(device=next(module.parameters()).device)
+        rng.manual_seed(seed)
+        return batched(module, lambda rows: answer(*module.code(module.encoder(rows), None, rng)), x)
 
     @cached_property
     def some(self) -> NDArray[np.intp]:

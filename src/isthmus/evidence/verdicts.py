@@ -138,6 +138,13 @@ CRITERIA = (
         implies=("better-than-pca", "better-than-untrained", "generalises", "dead-units", "code-size", "robust"),
     ),
     Criterion(
+        "collapse", "code.starved", 0.4, NEVER,
+        "The units that work hold what a code of this size can.",
+        "Partial collapse: only {code[live]} of {code[units]} units tell anything of the row, and the reconstruction "
+        "misses {code[starved]:.0%} of what PCA of {code[units]} directions holds.",
+        "a lower beta, penalties.Divergence(warm_up=...) or free_bits, a longer training",
+    ),
+    Criterion(
         "code-size", "code.structureless", 0.5, 0.5,
         "The rows have {code[structure]} directions above chance; the code spends {code[spent]} numbers.",
         "No direction of the rows is above chance: to a code of {code[spent]} numbers they look like noise.",

@@ -35,7 +35,7 @@ class Support:
 
     def fault(self, X: NDArray[np.floating]) -> str:
         """What is wrong with rows X, (N, D), in words; "" where nothing is."""
-        if X.size == 0:
+        if X.size == 0 or not (self.discrete or math.isfinite(self.low) or math.isfinite(self.high)):
             return ""
         low, high = X.min(), X.max()
         if low < self.low or high > self.high:

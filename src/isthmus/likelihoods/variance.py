@@ -19,16 +19,18 @@ LOG_2PI = math.log(2 * math.pi)
 
 @dataclass
 class GaussianVariance(Distribution):
-    """p = N(μ, σ²) with σ learned; at the start it is 1 in scaled units.
+    """p = N(μ, σ²) with σ learned; before training it is about 1 in scaled units.
 
     Parameters
     ----------
     per : {"entry", "column", "row"}
-        "entry": the decoder says μ and log σ of each entry, θ = (μ, s). "column" and "row": θ = μ, and s is a free
-        parameter of each column, or one of all, which the mean squared error decides (σ-VAE, Rybkin 2021, eq. 5).
+        "entry": the decoder says μ and σ of each entry, θ = (μ, s) with log σ = asinh(s/2). That is σ ≈ s for large s
+        and 1/|s| far below 0, where e^s would make first errors weigh thousands of times too much. "column" and "row":
+        θ = μ, and log σ is a free parameter of each column, or one of all, which the mean squared error decides
+        (σ-VAE, Rybkin 2021, section 4).
     floor : float
-        The least σ, in scaled units, which keeps the density finite where the mean is exact: log σ = log floor +
-        softplus(s − log floor), the soft bound of Rybkin 2021, appendix.
+        A soft bound, in scaled units, that keeps the density finite where the mean is exact: σ runs to `floor` and
+        not below, log σ ↦ log floor + softplus(log σ − log floor) (Rybkin 2021, appendix).
     """
 
     per: str = "entry"
@@ -41,27 +43,27 @@ class GaussianVariance(Distribution):
 
 
 class _Learned(Likelihood):
-    """The density and its draws; a subclass says what of θ is μ and what is s."""
+    """The density and its draws; a subclass says what of θ is μ and what is log σ."""
 
     def __init__(self, log_floor: float) -> None:
         super().__init__()
         self.log_floor = log_floor
 
     def split(self, theta: Tensor) -> tuple[Tensor, Tensor]:
-        """μ and s."""
+        """μ, and log σ before its bound."""
         raise TypeError(f"{type(self).__name__} is abstract")
 
     def nll(self, theta: Tensor, x: Tensor) -> Tensor:
-        mean, s = self.split(theta)
-        log_scale = at_least(s, self.log_floor)
+        mean, free = self.split(theta)
+        log_scale = at_least(free, self.log_floor)
         return 0.5 * ((x - mean) * torch.exp(-log_scale)).square() + log_scale + LOG_2PI / 2
 
     def mean(self, theta: Tensor) -> Tensor:
         return self.split(theta)[0]
 
     def sample(self, theta: Tensor, rng: Generator) -> Tensor:
-        mean, s = self.split(theta)
-        return mean + torch.exp(at_least(s, self.log_floor)) * normal(mean, rng)
+        mean, free = self.split(theta)
+        return mean + torch.exp(at_least(free, self.log_floor)) * normal(mean, rng)
 
 
 class _PerEntry(_Learned):
@@ -69,13 +71,13 @@ class _PerEntry(_Learned):
 
     def split(self, theta: Tensor) -> tuple[Tensor, Tensor]:
         mean, s = parameters(theta, 2)
-        return mean, s.clamp(max=40)  # exp stays within float32
+        return mean, torch.asinh(s / 2)
 
 
 class _Free(_Learned):
     def __init__(self, log_floor: float, numbers: int) -> None:
         super().__init__(log_floor)
-        self.s = nn.Parameter(torch.zeros(numbers))
+        self.log_scale = nn.Parameter(torch.zeros(numbers))
 
     def split(self, theta: Tensor) -> tuple[Tensor, Tensor]:
-        return theta, self.s
+        return theta, self.log_scale

@@ -68,19 +68,18 @@ class _TotalCorrelation:
 def _block(p: Pass, rows: slice, first: int) -> Tensor:
     """log q(z) − Σₖ log q(zₖ) of the rows of a block from its `first` on, q the mean of its M rows' posteriors.
 
-    With u = (z − μ) / σ for every pair of rows, log N(z; μ, σ²) is −½u² − log σ up to a constant that cancels. A row's
-    own −½u² keeps each sum over rows far from 0, so that no maximum need be taken out.
+    With u = (z − μ) / σ for every pair of rows, log N(z; μ, σ²) is −log σ − ½u² up to a constant that cancels. A row's
+    own u keeps each sum over rows far from 0, and σ has its bounds, so that no maximum need be taken out of it.
     """
     z, mean, log_variance = (_fine(t[rows]) for t in (p.z, p.stats["mean"], p.stats["log_variance"]))
-    precision = torch.exp(-0.5 * log_variance)  # 1 / σ, (M, K)
-    ones = torch.ones_like(z[first:])
-    drawn = torch.stack([z[first:], ones], dim=-1).transpose(0, 1)  # (K, n, 2)
-    held = torch.stack([precision, -mean * precision], dim=0).permute(2, 0, 1)  # (K, 2, M)
-    exponent = -0.5 * torch.bmm(drawn, held).square()  # (K, n, M)
     share = _log_shares(z, p.weight if p.weight is None else p.weight[rows])  # (M,)
-    heights = torch.exp(share[:, None] - 0.5 * log_variance).T[:, :, None]  # (K, M, 1)
-    marginals = torch.bmm(exponent.exp(), heights).log().sum(dim=0)[:, 0]
-    joint = torch.logsumexp(exponent.sum(dim=0) + (share - 0.5 * log_variance.sum(dim=-1)), dim=-1)
+    precision = torch.exp(-0.5 * log_variance)  # 1 / σ, (M, K)
+    drawn = torch.stack([z[first:], torch.ones_like(z[first:])], dim=-1).transpose(0, 1)  # (K, n, 2)
+    held = torch.stack([precision, -mean * precision], dim=0).permute(2, 0, 1)  # (K, 2, M)
+    heights = (share[:, None] - 0.5 * log_variance).T[:, None]  # (K, 1, M)
+    pairs = heights - 0.5 * torch.bmm(drawn, held).square()  # (K, n, M)
+    marginals = pairs.exp().sum(dim=-1).log().sum(dim=0)
+    joint = torch.logsumexp(pairs.sum(dim=0) - (len(pairs) - 1) * share, dim=-1)
     return joint - marginals
 
 

@@ -131,6 +131,8 @@ class Tape(TorchDispatchMode):
         outs = [out] if isinstance(out, Tensor) else list(out) if isinstance(out, tuple | list) else []
         outs = [NOTHING if o is None else o for o in outs]  # a gradient that was not asked for
         if not outs or not all(isinstance(o, Tensor) for o in outs):
+            if not any(leaves((args, tuple(kwargs.values())), Tensor)):
+                return  # a constant, such as the wider of two types
             raise Unrecordable(f"{func} gives no tensor")
         if func in SAME:  # another tensor on the same numbers
             self._learn(outs[0], self.value(args[0]))

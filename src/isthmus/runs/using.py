@@ -1,7 +1,9 @@
-"""What a trained run does with rows: encode, decode, reconstruct, sample, flag anomalies."""
+"""What a trained run does with rows: encode, decode, reconstruct, flag anomalies."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -34,37 +36,23 @@ def decode(run: Run, codes: str, out: Path) -> dict[str, Any]:
     DataError
         Where the codes are not as wide as the run's.
     """
-    _check_rows_suffix(run, out)
+    write = written_rows(run, out)
     Z = load_data(codes, constant_ok=True).X
     size = run.ae.module_.code.size
     if Z.shape[1] != size:
         raise DataError(
             f"{Z.shape[1]} columns", f"in {codes}", f"the {size} numbers of this run's code", "give what encode wrote"
         )
-    return _write_rows(run, run.ae.inverse_transform(Z), out)
+    return write(run.ae.inverse_transform(Z))
 
 
 def reconstruct(run: Run, data: str, out: Path, load: Load = load_data) -> dict[str, Any]:
     """Each row encoded and decoded, in input units."""
-    _check_rows_suffix(run, out)
+    write = written_rows(run, out)
     dataset = rows_for(run, data, load)
     X_hat = run.ae.reconstruct(dataset.X)
     mse = float(np.mean(np.square(dataset.X.astype(np.float64) - X_hat)))
-    return _write_rows(run, X_hat, out) | {"mse": mse} | left_out(dataset)
-
-
-def sample(run: Run, n: int, seed: int, out: Path) -> dict[str, Any]:
-    """n rows from the code's prior, in input units.
-
-    Raises
-    ------
-    SettingError
-        Where n is not positive, or the code has no prior.
-    """
-    if n < 1:
-        raise SettingError(f"n must be a whole number >= 1; got {n}", "in sample")
-    _check_rows_suffix(run, out)
-    return _write_rows(run, run.ae.sample(n, random_state=seed), out)
+    return write(X_hat) | {"mse": mse} | left_out(dataset)
 
 
 def anomalies(run: Run, data: str, out: Path, load: Load = load_data) -> dict[str, Any]:
@@ -97,12 +85,31 @@ def _write_scores(run: Run, out: Path, scores: np.ndarray, flagged: np.ndarray, 
     write_table(out, table, names)
 
 
-def _write_rows(run: Run, X: np.ndarray, out: Path) -> dict[str, Any]:
+def written_rows(run: Run, out: Path) -> Callable[[np.ndarray], dict[str, Any]]:
+    """What writes rows in input units as the suffix says; refused here where it could not.
+
+    Raises
+    ------
+    SettingError
+        Where the suffix is not known, or is a picture's and rows are no images.
+    """
+    _check_rows_suffix(run, out)
+    return partial(_write_rows, run, out)
+
+
+def _write_rows(run: Run, out: Path, X: np.ndarray) -> dict[str, Any]:
     if out.suffix.lower() == ".png":
-        write_image(out, X, run.ae.input_shape)
+        write_image(out, X, run.ae.input_shape, limits(run))
     else:
         write_table(out, X, run.columns)
     return _written(run, out, X)
+
+
+def limits(run: Run) -> tuple[float, float]:
+    """From where to where the training rows reach, in input units: what a picture draws black and white."""
+    known, scaler = run.ae.blueprint_, run.ae.scaler_
+    low, high = (np.asarray(end) * scaler.scale + scaler.shift for end in (known.low, known.high))
+    return float(low.min()), float(high.max())
 
 
 def _written(run: Run, out: Path, table: np.ndarray) -> dict[str, Any]:
