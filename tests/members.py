@@ -18,6 +18,8 @@ SMALL = {
     "sparse": {"code_size": 6},
     "topk": {"code_size": 6, "k": 2},
     "variational": {"code_size": 2, "hidden": (8,)},
+    "mixture": {"code_size": 2, "components": 3, "hidden": (8,)},
+    "vq": {"code_size": 4, "entries": 8, "vector": 2, "hidden": (8,)},
 }
 KINDS = sorted(SMALL)
 
@@ -34,8 +36,11 @@ SPECS = [
     codes.Plain(),
     codes.Activation("tanh"),
     codes.TopK(3),
+    codes.Grouped(2, 3),
+    decoders.PerGroup(decoders.MLP((4,))),
+    decoders.Conditional(decoders.Linear()),
     codes.Gaussian(priors.Standard()),
-    codes.Gaussian(priors.Mixture(3, 0.5, 1e-2)),
+    codes.Gaussian(priors.Mixture(3, 0.5, 1e-2, 2)),
     codes.Gaussian(priors.Vamp(7)),
     codes.FullGaussian(),
     codes.VonMisesFisher(),
@@ -62,7 +67,7 @@ SPECS = [
     likelihoods.Mixed(
         kind=likelihoods.Columns((0, 3), likelihoods.Categorical(3)),
         visits=likelihoods.Columns((1, 5), likelihoods.Poisson("row")),
-        rest=likelihoods.Columns(None, likelihoods.GaussianVariance("row", 0.1)),
+        others=likelihoods.Columns(None, likelihoods.GaussianVariance("row", 0.1)),
     ),
     penalties.Contraction(0.3, 2),
     penalties.KL(0.1, 2.0),
@@ -70,10 +75,14 @@ SPECS = [
     penalties.Divergence(4.0, 0.1, warm_up=3),
     penalties.Weights(0.02),
     penalties.Commitment(0.5),
+    penalties.TotalCorrelation(2.0, 7, 3),
+    penalties.DIP(1, 3.0, 0.5, 3),
     penalties.Sum(sparsity=penalties.KL(0.1), contraction=penalties.Contraction(0.2)),
 ]
 
 DISTORTIONS = (corruptions.Shift, corruptions.Rotation, corruptions.Elastic, corruptions.Distortion, corruptions.Chain)
+
+ALONE = [spec for spec in SPECS if not spec.needs_groups]  # those that hear groups are in test_groups.py
 
 
 def as_rows_need(spec):

@@ -162,7 +162,10 @@ class TestEveryKind:
         before = [p.clone() for p in ae.module_.parameters()]
         assert any(not torch.equal(p, q) for p, q in zip(twin.module_.parameters(), before, strict=True))
         again = clone(ae).set_params(learning_rate=1e-300).fit(rows())  # a fit that moves nothing
-        assert np.array_equal(twin.transform(rows()), again.transform(rows()))
+        same = zip(twin.module_.parameters(), again.module_.parameters(), strict=True)
+        assert all(torch.equal(p, q) for p, q in same)
+        if kind != "vq":  # a codebook follows the rows where no weight moves
+            assert np.array_equal(twin.transform(rows()), again.transform(rows()))
         assert all(torch.equal(p, q) for p, q in zip(ae.module_.parameters(), before, strict=True))
         assert (twin.n_iter_, twin.history_) == (0, [])
 

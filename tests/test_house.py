@@ -32,7 +32,7 @@ LAYERS = (
     ("_fitting",),
     ("fitted", "generative", "generating"),
     ("estimators",),
-    ("anomaly", "zoo", "populations", "boltzmann", "classifier", "beyond", "samplers"),
+    ("anomaly", "zoo", "mixtures", "populations", "boltzmann", "classifier", "beyond", "samplers"),
     ("pretraining", "enlarging"),
     ("loading", "trials"),
     ("evidence", "seeing"),

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from members import KINDS, SPECS, Convolution, as_rows_need, as_supported, rows, small
+from members import ALONE, KINDS, Convolution, as_rows_need, as_supported, rows, small
 from safetensors.torch import load_file, save_file
 from sklearn.base import clone
 from torch import nn
@@ -76,12 +76,12 @@ def test_joblib_and_clone(tmp_path):
     assert not hasattr(clone(ae), "module_")
 
 
-@pytest.mark.parametrize("spec", SPECS, ids=repr)
+@pytest.mark.parametrize("spec", ALONE, ids=repr)
 def test_every_specification_is_saved(spec, tmp_path):
     slot = {"codes": "code", "penalties": "penalty"}.get(family(spec))
     slot = slot or family(spec).removesuffix("s")
     needs = {"KL": codes.Activation(), "Sum": codes.Activation(), "Divergence": codes.Gaussian()}
-    needs |= {"Commitment": codes.VectorQuantised(5)}
+    needs |= {"Commitment": codes.VectorQuantised(5), "TotalCorrelation": codes.Gaussian(), "DIP": codes.Gaussian()}
     settings = {"code": needs[type(spec).__name__]} if type(spec).__name__ in needs else {}
     settings |= as_rows_need(spec)
     X = as_supported(spec, rows())

@@ -54,6 +54,7 @@ class TestEverySpecification:
         names |= {"Rotation": corruptions.Rotation, "Masking": corruptions.Masking}
         names |= {"Standard": priors.Standard, "Mixture": priors.Mixture, "Vamp": priors.Vamp}
         names = {name: getattr(likelihoods, name) for name in likelihoods.__all__} | {"MLP": networks.MLP} | names
+        names |= {name: getattr(decoders, name) for name in ("MLP", "Linear") if family(spec) == "decoders"}
         assert eval(repr(spec), names) == spec  # noqa: S307  # our own text
         assert eval(qualified(spec), dict(NAMES)) == spec  # noqa: S307
 
@@ -73,7 +74,8 @@ class TestEverySpecification:
         with pytest.raises(SettingError) as caught:
             copy.deepcopy(spec).set_params(strenght=1)
         known = sorted(own(spec))
-        hint = "did you mean 'strength'?" if "strength" in known else f"known: {', '.join(known)}"
+        near = [name for name in ("strength", "content") if name in known]
+        hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(known)}"
         assert str(caught.value) == f"no such setting: strenght; in {type(spec).__name__}; {hint}"
 
     def test_it_is_valid(self, spec):

@@ -47,8 +47,15 @@ class Composition(nn.Module):
 
     @property
     def settles(self) -> int:
-        """Epochs after which the loss is the same in every one: the longest warm-up of a penalty."""
-        return max((getattr(term, "settles", 0) for term in self.penalties.values()), default=0)
+        """Epochs after which the loss means the same in every one: warm-ups are over, and nothing begins anew."""
+        return max([self.code.restarts, *(getattr(term, "settles", 0) for term in self.penalties.values())])
+
+    def begin_epoch(self, epoch: int, x: Tensor) -> None:
+        """Hear which epoch of training begins, and of rows to train on, (N, D)."""
+        self.epoch.fill_(epoch)
+        if 0 < epoch == self.code.restarts:
+            with torch.no_grad():
+                self.code.restart(self.encoder(x))
 
     def forward(
         self, x: Tensor, context: Tensor | None = None, rng: Generator | None = None, weight: Tensor | None = None

@@ -67,7 +67,8 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Generative)
     scaling : {"auto", "standard", "minmax", "global", None}
         How columns are scaled before the network sees them; undone on the way out. "auto" is "global" where
         `input_shape` has more than one axis, else "standard"; for a likelihood on [0, 1] it is None where the rows
-        lie in [0, 1] already, else "minmax".
+        lie in [0, 1] already, else "minmax"; counts, categories and bits are left alone. Of `likelihoods.Mixed`, any
+        of these but None goes column by column, and names what becomes of real numbers.
     input_shape : tuple of int, optional
         The shape of a row, (channels, height, width) for images. Rows enter and leave flat.
     max_epochs, batch_size, learning_rate, weight_decay, schedule, clip_norm

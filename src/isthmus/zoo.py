@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from math import gcd
 from typing import Any
 
-from isthmus import codes, corruptions, decoders, encoders, penalties
+from isthmus import codes, corruptions, decoders, encoders, penalties, priors
 from isthmus._constraints import check_names
 from isthmus.estimators import Autoencoder
 
@@ -97,6 +98,45 @@ def variational(
     )
 
 
+def mixture(
+    code_size: int = 8, components: int = 10, beta: float = 1.0, hidden: tuple[int, ...] = (128,), **settings: Any
+) -> Autoencoder:
+    """z ~ N(μ(x), σ²(x)), −log p(x | g(z)) + β KL(N(μ, σ²) ‖ Σ_c π_c N(μ_c, diag σ_c²)), the mixture learned (VaDE).
+
+    Its components are clusters of the rows (Jiang 2017): `mixtures.assign(ae, X)`. Expect well separated clusters to be
+    found, and others to depend on the seed; `mixtures.cluster` starts from codes that are trained already.
+    """
+    return _compose(
+        settings,
+        code_size=code_size,
+        encoder=encoders.MLP(hidden),
+        code=codes.Gaussian(priors.Mixture(components)),
+        penalty=penalties.Divergence(beta),
+    )
+
+
+def vq(
+    code_size: int = 8,
+    entries: int = 64,
+    vector: int = 4,
+    strength: float = 0.25,
+    hidden: tuple[int, ...] = (128,),
+    **settings: Any,
+) -> Autoencoder:
+    """z = the nearest entries of a codebook, ½‖x − x̂‖² + λ‖a − z‖² (van den Oord 2017).
+
+    Vectors have gcd(code_size, vector) numbers. Expect a row to be told in code_size / vector words of log₂(entries)
+    bits, at some cost in reconstruction.
+    """
+    return _compose(
+        settings,
+        code_size=code_size,
+        encoder=encoders.MLP(hidden),
+        code=codes.VectorQuantised(entries, gcd(code_size, vector)),
+        penalty=penalties.Commitment(strength),
+    )
+
+
 def multilevel(
     code_size: int = 16, content: int = 8, beta: float = 1.0, hidden: tuple[int, ...] = (128,), **settings: Any
 ) -> Autoencoder:
@@ -132,6 +172,18 @@ def _compose(settings: dict[str, Any], **parts: Any) -> Autoencoder:
 
 KINDS = {
     kind.__name__: kind
-    for kind in (linear, undercomplete, convolutional, denoising, contractive, sparse, topk, variational, multilevel)
+    for kind in (
+        linear,
+        undercomplete,
+        convolutional,
+        denoising,
+        contractive,
+        sparse,
+        topk,
+        variational,
+        mixture,
+        vq,
+        multilevel,
+    )
 }
 GROUPED = ("multilevel",)  # kinds that need the groups of rows

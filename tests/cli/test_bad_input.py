@@ -13,7 +13,10 @@ from isthmus.zoo import KINDS
 
 NAMES = ", ".join(sorted(KINDS))
 
-# words after `isthmus`, and the whole message; {} is the trained run
+IRIS = "4 columns; in iris; the 5 columns that {} was trained on; give data of the same columns, or train on these"
+IMAGES = "a run trained on images, or with --set input_shape=1,28,28; write a table instead: .npy, .parquet, .csv"
+
+# words after `isthmus`, and the whole message; {} is the trained run, {data} what it was trained on
 LINES = {
     "train": [
         (("digits",), f"no kind; in isthmus train; --kind with one of {NAMES}"),
@@ -106,10 +109,64 @@ LINES = {
         (
             ("{}", "-o", "x.npy"),
             (
-                "this code has no prior to sample from; in sample; a code with a prior; "
-                "train a variational kind, code=codes.Gaussian()"
+                "this code has no prior to sample from; in sample; a run of a kind that has one, such as variational; "
+                "fit one to the codes of training rows: --sampler mixture"
             ),
         ),
+        (
+            ("{}", "--sampler", "mixtures", "-o", "x.npy"),
+            "no sampler called 'mixtures'; in sample; did you mean 'mixture'?",
+        ),
+        (
+            ("{}", "--group", "3", "-o", "x.npy"),
+            "this run's decoder is the same for all groups; in --group; leave it out",
+        ),
+    ],
+    "interpolate": [
+        (("{}", "iris", "-o", "x.npy"), IRIS),
+        (("{}", "iris", "-o", "x.gif"), f"a .gif needs rows that are images; to write x.gif; {IMAGES}"),
+        (
+            ("{}", "iris", "-o", "x.txt"),
+            (
+                "the suffix '.txt' is not known; to write x.txt; .npy, .parquet, .csv, .png, .gif; "
+                "the suffix chooses the format"
+            ),
+        ),
+        (("{}", "{data}", "-o", "x.npy", "--pairs", "0"), "pairs must be a whole number >= 1; got 0; in interpolate"),
+        (("{}", "{data}", "-o", "x.npy", "--steps", "1"), "steps must be a whole number >= 2; got 1; in interpolate"),
+        (
+            ("{}", "{data}", "-o", "x.npy", "--how", "round"),
+            "how must be one of None, 'linear', 'spherical'; got 'round'; in interpolate",
+        ),
+    ],
+    "traverse": [
+        (("{}", "iris", "-o", "x.npy"), IRIS),
+        (("{}", "-o", "x.png"), f"a .png needs rows that are images; to write x.png; {IMAGES}"),
+        (("{}", "-o", "x.npy", "--units", "2"), "no unit 2; in traverse; units of the code: 0 to 1"),
+        (
+            ("{}", "-o", "x.npy", "--units", "0,b"),
+            "'0,b' names no units; in --units; whole numbers between commas, such as 0,3",
+        ),
+        (("{}", "-o", "x.npy", "--reach", "0"), "reach must be a number > 0; got 0.0; in traverse"),
+        (
+            ("{}", "{data}", "-o", "x.npy", "--row", "150"),
+            "row must be a whole number >= 0 and <= 149; got 150; in {data}",
+        ),
+    ],
+    "swap-codes": [
+        (("{}", "{data}", "iris", "-o", "x.npy"), IRIS),
+        (
+            ("{}", "{data}", "{data}", "-o", "x.gif"),
+            "the suffix '.gif' is not known; to write x.gif; .npy, .parquet, .csv, .png; the suffix chooses the format",
+        ),
+        (
+            ("{}", "{data}", "{data}", "-o", "x.npy"),
+            (
+                "this model does not tell content from style; in swap; "
+                "code=codes.Grouped(...) or decoder=decoders.PerGroup(), fitted with groups"
+            ),
+        ),
+        (("{}", "{data}", "{data}", "-n", "0", "-o", "x.npy"), "n must be a whole number >= 1; got 0; in swap-codes"),
     ],
     "encode": [
         (
@@ -218,9 +275,12 @@ CASES = [(verb, *case) for verb, cases in LINES.items() for case in cases]
 
 
 @pytest.mark.parametrize(("verb", "words", "message"), CASES, ids=[f"{v} {' '.join(w)}" for v, w, _ in CASES])
-def test_one_line_and_exit_2(cli, trained, tmp_path, verb, words, message):
-    answer = cli(*verb.split(), *(word.replace("{}", str(trained)) for word in words))
-    assert answer.err == f"isthmus: {message.replace('{}', str(trained))}\n"
+def test_one_line_and_exit_2(cli, trained, table, tmp_path, verb, words, message):
+    def filled(text: str) -> str:
+        return text.replace("{}", str(trained)).replace("{data}", str(table))
+
+    answer = cli(*verb.split(), *map(filled, words))
+    assert answer.err == f"isthmus: {filled(message)}\n"
     assert (answer.code, answer.out) == (2, "")
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]
 

@@ -134,7 +134,7 @@ def test_images_of_another_size_are_told(small_kmnist, tmp_path):
 def test_the_table_says_what_is_present(small_kmnist):
     assert tuple(info.name for info in describe_sets()) == NAMES
     present = {info.name: info.present for info in describe_sets() if info.download}
-    assert present == {"mnist": False, "fashion-mnist": False, "kmnist": True, "pbmc": False}
+    assert present == {"mnist": False, "fashion-mnist": False, "kmnist": True, "pbmc": False, "dsprites": False}
 
 
 def test_counts_of_cells_are_read_from_a_sparse_matrix(tmp_path, monkeypatch):

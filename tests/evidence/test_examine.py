@@ -65,6 +65,32 @@ def test_pictures_have_their_shapes(found):
     assert shown["history"][0]["epoch"] == 1
 
 
+def test_what_the_code_makes_is_pictured_of_images(found, shelf):
+    shown, ae = found.pictures, shelf.digits_net
+    units, walks = shown["walked"], shown["walks"]
+    assert walks.shape == (6, 9, 64)
+    assert len(set(units)) == 6
+    moved = np.linalg.norm(walks[:, -1] - walks[:, 0], axis=1)
+    assert np.all(np.diff(moved) <= 1e-3)  # the strongest first
+    seen = np.concatenate([ae.transform(rows) for rows in shelf.digits[:2]])
+    codes = np.repeat(np.median(seen, axis=0, keepdims=True), 9, axis=0)
+    codes[:, units[1]] = np.linspace(*np.quantile(seen[:, units[1]], [0.00135, 0.99865]), 9)
+    np.testing.assert_allclose(walks[1], ae.inverse_transform(codes), rtol=1e-3, atol=1e-2)
+    assert shown["samples"] is None  # it has no prior
+
+
+def test_of_a_prior_samples_are_pictured_and_of_tables_nothing(shelf):
+    quick = {"max_epochs": 1, "random_state": 0}
+    X, X_test, _ = shelf.digits
+    ae = zoo.variational(3, input_shape=(1, 8, 8), **quick).fit(X)
+    shown = evidence.examine_with(ae, None, X_test[:50]).pictures
+    np.testing.assert_array_equal(shown["samples"], ae.sample(24, random_state=0))
+    assert shown["walks"].shape[1:] == (9, 64)
+    rows = shelf.plane[0]
+    table = evidence.examine_with(zoo.variational(3, **quick).fit(rows), None, rows[:50]).pictures
+    assert not {"walks", "walked", "samples"} & set(table)
+
+
 def test_without_a_reference_what_needs_one_says_so(shelf):
     found = evidence.examine_with(shelf.digits_net, None, shelf.digits[1])
     told = {v.name: (v.status, v.sentence) for v in found.verdicts}

@@ -89,7 +89,10 @@ def test_the_full_protocol_may_ask_for_other_numbers(tmp_path):
 
 def test_the_experiments_stand_in_the_order_of_the_lecture():
     names = [experiment.name for experiment in EXPERIMENTS]
-    assert names == ["convolution", "imagenet-era", "feature-visualisation", "linear-pca", "convolutional"]
+    assert names == [
+        *("convolution", "imagenet-era", "feature-visualisation", "linear-pca", "variational"),
+        *("disentangling", "multilevel", "convolutional"),
+    ]
     assert [experiment.part for experiment in EXPERIMENTS] == sorted(experiment.part for experiment in EXPERIMENTS)
 
 

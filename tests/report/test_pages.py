@@ -145,6 +145,22 @@ def test_images_are_drawn_as_images_and_tables_as_fields(digits, wine):
     assert any(svg["aria-label"].startswith("error, in spreads of the column") for svg in fields.all("svg"))
 
 
+def test_what_the_code_makes_is_shown_of_images(digits):
+    made = np.random.default_rng(0).uniform(0, 16, size=(2, 9, 64))
+    digits.pictures |= {"walked": [5, 0], "walks": made, "samples": made.reshape(18, 64)[:16]}
+    reader = Reader(report.evidence_page(digits, "t"))
+    shown = [image["alt"] for image in reader.all("img")][6:]
+    assert shown == [
+        *(f"decoded rows while unit {unit} goes from its low to its high end" for unit in (5, 0)),
+        *("samples 1 and on", "samples 9 and on"),
+    ]
+    assert "Along its units unit 5 unit 0 A line is a unit" in reader.text
+    digits.pictures["samples"] = None
+    text = Reader(report.evidence_page(digits, "t")).text
+    assert "Along its units" in text
+    assert "Drawn from the prior" not in text
+
+
 def test_an_evidence_without_pictures_is_still_a_page(digits):
     full = digits.pictures
     for name in full:

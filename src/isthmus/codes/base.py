@@ -20,14 +20,17 @@ class Code(nn.Module):
     gives : frozenset of str
         What penalties and bounds can count on: "unit interval" (z in (0, 1), stats has `logits`), "gaussian" (stats
         has `mean` and `log_variance`, entry by entry), "density" (`log_posterior` and `log_prior`), "divergence",
-        "indices" (stats has `indices`, (N, positions), numbers of entries below the code's `entries`), "codebook" (stats
-        has what was `before` and the `chosen` entries, (N, K) each).
+        "indices" (stats has `indices`, (N, positions), numbers of entries below the code's `entries`), "codebook"
+        (stats has what was `before` and the `chosen` entries, (N, K) each).
     company : int
         How many rows of one context a batch should hold together; 1: it does not matter.
+    restarts : int
+        Epochs of training after which `restart` is called, once; 0: never.
     """
 
     gives: frozenset[str] = frozenset()
     company = 1
+    restarts = 0
 
     def __init__(self, size: int, width: int | None = None) -> None:
         super().__init__()
@@ -40,6 +43,9 @@ class Code(nn.Module):
 
     def settle(self, encoder: nn.Module, low: Tensor, high: Tensor) -> None:
         """Hear of the built encoder and of the columns' range in scaled units, (D,) each, once all is built."""
+
+    def restart(self, a: Tensor) -> None:
+        """Hear of what the encoder gives to training rows, (N, width), after `restarts` epochs."""
 
     def slope(self, a: Tensor) -> Tensor | None:
         """dz/da, (N, K), where z is a function of a entry by entry; None where it is not."""

@@ -38,7 +38,9 @@ def _debye(order: float, x: Tensor) -> Tensor:
     t = x / order
     root = torch.sqrt(1 + t.square())
     p = 1 / root
-    series = 1 + sum(_polynomial(p, terms) / (divisor * order**k) for k, (divisor, terms) in enumerate(DEBYE, 1))
+    series = torch.ones_like(p)
+    for k, (divisor, terms) in enumerate(DEBYE, 1):
+        series = series + _polynomial(p, terms) / (divisor * order**k)
     exponent = order * (1 / (root + t) + torch.log(t / (1 + root)))  # √(1 + t²) − t, without cancelling
     return exponent - 0.5 * torch.log(2 * math.pi * order * root) + torch.log(series)
 

@@ -16,7 +16,7 @@ from isthmus.codes.gaussian import LOG_2PI, whole
 class FullGaussian(Spec):
     """z = μ + Lε, ε ~ N(0, I), L lower triangular with a positive diagonal; the prior is N(0, I).
 
-    The encoder emits K + K(K + 1)/2 numbers a row: μ, then L row by row, its diagonal as logarithms (Kingma & Welling
+    The encoder emits K + K(K + 1)/2 numbers a row: μ, then L row by row, log Lᵢᵢ² on its diagonal (Kingma & Welling
     2019, §2.5.1). Without sampling z = μ.
     """
 
@@ -43,7 +43,7 @@ class _FullGaussian(Code):
     def forward(self, a: Tensor, context: Tensor | None = None, rng: Generator | None = None) -> Coded:
         a = whole(a)
         mean, below = a[:, : self.size], a[:, self.size :]
-        log_diagonal = below.index_select(1, self.diagonal).clamp(-15, 10)  # exp of twice it stays within float32
+        log_diagonal = (below.index_select(1, self.diagonal) / 2).clamp(-15, 10)  # exp of twice it stays within float32
         padded = torch.cat([below, torch.zeros_like(below[:, :1])], dim=1)
         factor = padded.index_select(1, self.places).view(-1, self.size, self.size).tril(-1)
         factor = factor + torch.diag_embed(log_diagonal.exp())

@@ -39,6 +39,7 @@ class _Gaussian(Code):
     def __init__(self, size: int, prior: Prior) -> None:
         super().__init__(size, 2 * size)
         self.prior = prior
+        self.restarts = prior.restarts
 
     def forward(self, a: Tensor, context: Tensor | None = None, rng: Generator | None = None) -> Coded:
         mean, log_variance = split(a)
@@ -47,6 +48,9 @@ class _Gaussian(Code):
 
     def settle(self, encoder: nn.Module, low: Tensor, high: Tensor) -> None:
         self.prior.settle(partial(posterior, encoder), low, high)
+
+    def restart(self, a: Tensor) -> None:
+        self.prior.restart(*split(a))
 
     def slope(self, a: Tensor) -> Tensor | None:
         return None

@@ -1,7 +1,7 @@
 """Codes from a finite set: the nearest entry of a codebook that follows the rows, or a fixed grid.
 
-K numbers are vectors of d numbers at K/d positions, channels first: the first number of every position, then the second.
-A convolutional encoder with `spatial=True` emits its map so, (d, height, width), and a dense one may.
+K numbers are vectors of d numbers at K/d positions, channels first: the first number of every position, then the
+second. A convolutional encoder with `spatial=True` emits its map so, (d, height, width), and a dense one may.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ class _VectorQuantised(Code):
         if self.training and rng is not None:
             self._follow(vectors, indices, rng)
         stats = {"indices": indices.view(len(a), -1), "before": a, "chosen": chosen}
-        return a + (chosen - a).detach(), stats
+        return passed_through(a, chosen) if self.training else chosen, stats
 
     def _nearest(self, vectors: Tensor) -> Tensor:
         """The numbers of the nearest entries, (M,)."""
@@ -160,7 +160,8 @@ class _FiniteScalar(Code):
         half = (self.levels / 2).floor()
         digits = (rounded + half).long()  # (M, d)
         stats = {"indices": (digits * self.steps).sum(dim=1).view(len(a), -1)}
-        return _to_code((vectors + (rounded - vectors).detach()) / half, len(a)), stats
+        vectors = passed_through(vectors, rounded) if self.training else rounded
+        return _to_code(vectors / half, len(a)), stats
 
     def slope(self, a: Tensor) -> Tensor | None:
         return None
@@ -171,6 +172,11 @@ class _FiniteScalar(Code):
         digits = torch.minimum((uniform.to(self.levels) * self.levels).floor(), self.levels - 1)
         half = (self.levels / 2).floor()
         return _to_code((digits - half) / half, n)
+
+
+def passed_through(given: Tensor, taken: Tensor) -> Tensor:
+    """What was taken in place of what was given, and its gradient as if it were that (Bengio 2013)."""
+    return given + (taken - given).detach()
 
 
 def _check_multiple(size: int, vector: int, fault: str) -> None:

@@ -6,12 +6,13 @@ import importlib.util
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from math import isqrt, prod
 from pathlib import Path
 from types import ModuleType
 
 import numpy as np
 
-from isthmus.data import characters
+from isthmus.data import characters, shapes, sprites
 from isthmus.data.arrays import as_labels, as_rows
 from isthmus.data.dataset import Dataset, Labels, Rows
 from isthmus.data.hosts import HOSTS, TEST_IMAGES, TEST_LABELS, TRAIN_IMAGES, TRAIN_LABELS
@@ -71,6 +72,7 @@ _SETS = (
     SetInfo(
         "characters", _CHARACTERS, 0, characters.SIDE**2, "generated: ten letters in known styles, 16 × 16", "CC0 1.0"
     ),
+    SetInfo("shapes", prod(shapes.LEVELS), 0, shapes.SIDE**2, "generated: three shapes, 16 × 16", "CC0 1.0"),
     SetInfo("mnist", 60_000, 10_000, 784, "LeCun and others 1998, 28 × 28 digits", "CC BY-SA 3.0", download=True),
     SetInfo("fashion-mnist", 60_000, 10_000, 784, "Xiao and others 2017, 28 × 28 clothes", "MIT", download=True),
     SetInfo(
@@ -83,6 +85,15 @@ _SETS = (
         765,
         "10x Genomics (Zheng and others 2017), PBMC 68k as scanpy reduces it: counts of 765 genes in 700 blood cells",
         "CC BY 4.0",
+        download=True,
+    ),
+    SetInfo(
+        "dsprites",
+        sprites.ROWS,
+        0,
+        64 * 64,
+        "Matthey and others 2017, 64 × 64 sprites, drawn at random from the 737,280",
+        "Apache 2.0",
         download=True,
     ),
 )
@@ -114,8 +125,8 @@ def folder_of(name: str) -> Path:
 
 
 def _is_present(info: SetInfo) -> bool:
-    if info.name == "pbmc":
-        return _pbmc_file().is_file()
+    if info.name in _FILES:
+        return _FILES[info.name]().is_file()
     if info.download:
         return all(_local(folder_of(info.name), file) for file in HOSTS[info.name].sha256)
     return info.name != "photo-patches" or importlib.util.find_spec("PIL") is not None
@@ -182,6 +193,32 @@ def _pbmc_file() -> Path:
     return folder_of("singlecell") / "10x_pbmc68k_reduced_counts.npz"
 
 
+def _shapes(name: str) -> Dataset:
+    """Every combination of the factors once, labelled by the shape; `shapes.generate` gives the other factors too."""
+    X, factors = shapes.generate()
+    return Dataset(name, X, factors[:, 0], input_shape=(1, shapes.SIDE, shapes.SIDE))
+
+
+def _dsprites(name: str) -> Dataset:
+    """The same rows every time, labelled by the shape; `sprites.read_sprites` gives all rows and the other factors."""
+    path = sprites_file()
+    if not path.is_file():
+        raise DataError(
+            "the file of dSprites is not there",
+            f"at {path}",
+            "expected the npz file as published",
+            "put it there, from github.com/google-deepmind/dsprites-dataset",
+        )
+    X, factors = sprites.read_sprites(path, sprites.ROWS)
+    side = isqrt(X.shape[1])
+    return Dataset(name, X, factors[:, 0], input_shape=(1, side, side))
+
+
+def sprites_file() -> Path:
+    """Where the file of dSprites lies, if it is there."""
+    return folder_of("dsprites") / sprites.FILE
+
+
 def _split(name: str, images: str, labels: str) -> tuple[Rows, Labels]:
     image_path, label_path = (_have(name, file) for file in (images, labels))
     X, shape = as_rows(read_idx(image_path), f"in {image_path}")
@@ -220,8 +257,11 @@ _LOADERS: dict[str, Callable[[str], Dataset]] = {
     "iris": _table,
     "photo-patches": _photo_patches,
     "characters": _characters,
+    "shapes": _shapes,
     "mnist": _mnist_like,
     "fashion-mnist": _mnist_like,
     "kmnist": _mnist_like,
     "pbmc": _pbmc,
+    "dsprites": _dsprites,
 }
+_FILES: dict[str, Callable[[], Path]] = {"pbmc": _pbmc_file, "dsprites": sprites_file}  # not downloaded

@@ -1,9 +1,20 @@
 """Is the code any good? Measures with intervals, and verdicts in sentences."""
 
+from isthmus.evidence.disentanglement import disentanglement
 from isthmus.evidence.examine import Evidence, examine, examine_with
 from isthmus.evidence.intervals import Estimate
 from isthmus.evidence.reference import Reference
 from isthmus.evidence.scorer import scorer
 from isthmus.evidence.verdicts import NAMES, Verdict
 
-__all__ = ["NAMES", "Estimate", "Evidence", "Reference", "Verdict", "examine", "examine_with", "scorer"]
+__all__ = [
+    "NAMES",
+    "Estimate",
+    "Evidence",
+    "Reference",
+    "Verdict",
+    "disentanglement",
+    "examine",
+    "examine_with",
+    "scorer",
+]

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import entr
 
 from isthmus.evidence.intervals import of_halves, of_mean
 from isthmus.evidence.reference import subset
 from isthmus.evidence.structure import participation_ratio, variances
 from isthmus.evidence.subject import MOST_ROWS, Subject, squared
+from isthmus.inference import batched
 
 Array = NDArray[np.floating]
 ACTIVE = 0.01  # of a unit's variance is its mean's (Burda 2016, where the prior's variance is 1 and so is the whole's)
@@ -44,16 +46,26 @@ def code_usage(subject: Subject) -> dict[str, object]:
         found["active"] = int((~dead).sum())
     if subject.divergence is not None:
         found["divergence"] = of_mean(subject.divergence.sum(axis=1, dtype=np.float64))
-        if subject.divergence.shape == z.shape:
+        if subject.gaussian and subject.divergence.shape == z.shape:  # known unit by unit
             found["informative"] = int((subject.divergence.mean(axis=0, dtype=np.float64) > INFORMATIVE).sum())
     if subject.bounds is not None:
         saturated = saturated_units(z, subject.bounds)
         found |= {"saturated": int(saturated.sum()), "saturated_share": float(saturated.mean())}
-    return found
+    return found | entries(subject)
+
+
+def entries(subject: Subject) -> dict[str, object]:
+    """Of a code from a finite set: its entries, those met, and e to the entropy of their use; of others nothing."""
+    module, code = subject.ae.module_, subject.ae.module_.code
+    if "indices" not in code.gives:
+        return {}
+    met = batched(module, lambda x: code(module.encoder(x))[1]["indices"], subject.seen_x)  # (N, positions)
+    share = np.unique(met, return_counts=True)[1] / met.size
+    return {"entries": code.entries, "entries_used": len(share), "perplexity": float(np.exp(entr(share).sum()))}
 
 
 def dead_units(subject: Subject) -> NDArray[np.bool_]:
-    """Units that do not vary over the rows seen, (K,); of Gaussian codes, those whose mean hardly does beside its noise."""
+    """Units that do not vary over the rows seen, (K,); of Gaussian codes, those whose noise drowns their mean."""
     z = subject.seen_z.astype(np.float64)
     std = z.std(axis=0)
     if subject.gaussian:

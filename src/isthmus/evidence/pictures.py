@@ -5,13 +5,16 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from isthmus import generating
 from isthmus.evidence.geometry import jacobian_spectra
 from isthmus.evidence.reference import subset
 from isthmus.evidence.structure import variances
 from isthmus.evidence.subject import Subject
 
 Array = NDArray[np.floating]
-SHOWN = 16
+SHOWN, DRAWN = 16, 24
+WALKED, STEPS = 6, 9  # units, and rows along each
+MOST_UNITS = 512  # a code as wide as maps: the effect of one number is none
 
 
 def pictures(subject: Subject) -> dict[str, object]:
@@ -30,7 +33,20 @@ def pictures(subject: Subject) -> dict[str, object]:
         "unit_mean": z.mean(axis=0),
         "input_shape": None if ae.input_shape is None else tuple(ae.input_shape),
         "history": list(getattr(ae, "history_", [])),
+        **made(subject),
     }
+
+
+def made(subject: Subject) -> dict[str, object]:
+    """Images that the code makes: walks along its units, and samples where it has a prior. Nothing of tables."""
+    ae, seen = subject.ae, subject.seen_z
+    if len(ae.input_shape or ()) < 2 or seen.shape[1] > MOST_UNITS:
+        return {}
+    units = generating.active_units(ae, seen)[:WALKED]
+    centre = np.median(seen, axis=0, keepdims=True).astype(seen.dtype)
+    walks = generating.walked(ae, centre, units, generating.walk(seen, units, STEPS))[0]  # U S D
+    prior = generating.has_prior(ae)
+    return {"walked": units, "walks": walks, "samples": ae.sample(DRAWN, random_state=0) if prior else None}
 
 
 def code_map(z: Array) -> Array:

@@ -45,7 +45,7 @@ class _Categorical(Likelihood):
 
     def nll(self, theta: Tensor, x: Tensor) -> Tensor:
         chosen = x.round().long().unsqueeze(-2)
-        return -self.logits(theta).gather(-2, chosen).squeeze(-2)
+        return -self.logits(theta.to(x.dtype)).gather(-2, chosen).squeeze(-2)
 
     def mean(self, theta: Tensor) -> Tensor:
         return self.logits(theta).argmax(dim=-2).to(theta.dtype)

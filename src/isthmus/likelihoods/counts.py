@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor, nn
 
-from isthmus._constraints import Constraint, OneOf
+from isthmus._constraints import Constraint, OneOf, optional
 from isthmus.errors import SettingError
 from isthmus.likelihoods.base import Distribution, Likelihood, parameters
 from isthmus.likelihoods.support import COUNTS, Demand, Demands
@@ -18,7 +18,7 @@ from isthmus.likelihoods.support import COUNTS, Demand, Demands
 LEAST_SIZE = 1e-6  # of a row without any count
 HIGHEST = 30.0  # log rates above would leave float32 soon
 STIRLING = 50.0  # from here on the series below is exact to rounding
-SIZES = ("row", None)
+SIZE = optional(OneOf(("row",)))
 PER = ("entry", "column", "row")
 
 
@@ -36,7 +36,7 @@ class Poisson(Distribution):
     """
 
     size: str | None = "row"
-    constraints: ClassVar[Mapping[str, Constraint]] = {"size": OneOf(SIZES)}
+    constraints: ClassVar[Mapping[str, Constraint]] = {"size": SIZE}
 
     def build(self, columns: int = 1) -> Likelihood:
         return _Poisson(_checked(self, columns))
@@ -62,7 +62,7 @@ class NegativeBinomial(Distribution):
 
     per: str = "column"
     size: str | None = "row"
-    constraints: ClassVar[Mapping[str, Constraint]] = {"per": OneOf(PER), "size": OneOf(SIZES)}
+    constraints: ClassVar[Mapping[str, Constraint]] = {"per": OneOf(PER), "size": SIZE}
 
     def build(self, columns: int = 1) -> Likelihood:
         sized = _checked(self, columns)
@@ -119,7 +119,7 @@ class _Counts(Likelihood):
 
 class _Poisson(_Counts):
     def nll(self, theta: Tensor, x: Tensor) -> Tensor:
-        log_rate = self.log_rate(theta, _total(x))
+        log_rate = self.log_rate(theta.to(x.dtype), _total(x))
         return log_rate.exp() - x * log_rate + torch.lgamma(x + 1)
 
     def sample(self, theta: Tensor, rng: Generator) -> Tensor:
@@ -134,7 +134,7 @@ class _NegativeBinomial(_Counts):
         raise TypeError(f"{type(self).__name__} is abstract")
 
     def nll(self, theta: Tensor, x: Tensor) -> Tensor:
-        own, log_r = self.split(theta)
+        own, log_r = self.split(theta.to(x.dtype))
         log_rate = self.log_rate(own, _total(x))
         log_p = _log_rising(x, log_r) - torch.lgamma(x + 1)
         return log_r.exp() * F.softplus(log_rate - log_r) + x * F.softplus(log_r - log_rate) - log_p

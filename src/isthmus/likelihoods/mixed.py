@@ -22,6 +22,14 @@ COLUMN = AnyOf((count(0), Text("a column's name")))
 Numbers = tuple[int, ...]
 
 
+class _IsPart:
+    def fits(self, value: object) -> bool:
+        return isinstance(value, Distribution) and not isinstance(value, Mixed | Columns)
+
+    def __str__(self) -> str:
+        return "a likelihood of ours such as likelihoods.Poisson(size=None)"
+
+
 @dataclass
 class Columns(Distribution):
     """A part of `Mixed`: some columns and their likelihood.
@@ -38,7 +46,7 @@ class Columns(Distribution):
     likelihood: Any = field(default_factory=Gaussian)
     constraints: ClassVar[Mapping[str, Constraint]] = {
         "columns": optional(AnyOf((COLUMN, Each(COLUMN, least=1)))),
-        "likelihood": Has("demands", "a specification such as likelihoods.Poisson(size=None)"),
+        "likelihood": _IsPart(),
     }
 
     def asked(self) -> tuple[int | str, ...] | None:

@@ -39,7 +39,7 @@ class _Bernoulli(Likelihood):
     unit_interval = True
 
     def nll(self, theta: Tensor, x: Tensor) -> Tensor:
-        return F.binary_cross_entropy_with_logits(theta, x, reduction="none")
+        return F.binary_cross_entropy_with_logits(theta.to(x.dtype), x, reduction="none")
 
     def mean(self, theta: Tensor) -> Tensor:
         return torch.sigmoid(theta)
@@ -84,7 +84,7 @@ class _DiscretisedLogistic(Likelihood):
         return mean, at_least(s.clamp(max=20), self.log_floor)
 
     def nll(self, theta: Tensor, x: Tensor) -> Tensor:
-        mean, log_scale = self.split(theta)
+        mean, log_scale = self.split(theta.to(x.dtype))
         narrow = torch.exp(-log_scale)
         half = self.distance / 2
         above = F.softplus((mean - x - half) * narrow)  # −log P(X ≤ x + half)

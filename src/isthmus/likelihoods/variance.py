@@ -27,10 +27,10 @@ class GaussianVariance(Distribution):
         "entry": the decoder says μ and σ of each entry, θ = (μ, s) with log σ = asinh(s/2). That is σ ≈ s for large s
         and 1/|s| far below 0, where e^s would make first errors weigh thousands of times too much. "column" and "row":
         θ = μ, and log σ is a free parameter of each column, or one of all, which the mean squared error decides
-        (σ-VAE, Rybkin 2021, section 4).
+        (σ-VAE, Rybkin 2021).
     floor : float
         A soft bound, in scaled units, that keeps the density finite where the mean is exact: σ runs to `floor` and
-        not below, log σ ↦ log floor + softplus(log σ − log floor) (Rybkin 2021, appendix).
+        not below, log σ ↦ log floor + softplus(log σ − log floor), as Rybkin 2021 clips it.
     """
 
     per: str = "entry"
@@ -54,7 +54,7 @@ class _Learned(Likelihood):
         raise TypeError(f"{type(self).__name__} is abstract")
 
     def nll(self, theta: Tensor, x: Tensor) -> Tensor:
-        mean, free = self.split(theta)
+        mean, free = self.split(theta.to(x.dtype))
         log_scale = at_least(free, self.log_floor)
         return 0.5 * ((x - mean) * torch.exp(-log_scale)).square() + log_scale + LOG_2PI / 2
 

@@ -10,7 +10,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from isthmus._constraints import Constraint, OneOf, count, non_negative
+from isthmus._constraints import Constraint, count, non_negative
 from isthmus.passes import Pass
 from isthmus.penalties.base import Parts, Penalty, Term
 
@@ -122,7 +122,7 @@ class DIP(Penalty):
     needs: ClassVar[str | None] = "gaussian"
     cure: ClassVar[str] = "codes.Gaussian()"
     constraints: ClassVar[Mapping[str, Constraint]] = {
-        "kind": OneOf((1, 2)),
+        "kind": count(1, 2),
         "strength": non_negative(),
         "diagonal": non_negative(),
         "warm_up": count(0),

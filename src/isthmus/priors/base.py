@@ -17,7 +17,15 @@ Posterior = Callable[[Tensor], tuple[Tensor, Tensor]]  # rows (N, D) → μ and 
 
 
 class Prior(nn.Module):
-    """Base of built priors over K numbers; what it learns is trained with the rest."""
+    """Base of built priors over K numbers; what it learns is trained with the rest.
+
+    Attributes
+    ----------
+    restarts : int
+        Epochs of training after which `restart` is called, once; 0: never.
+    """
+
+    restarts = 0
 
     def __init__(self, size: int) -> None:
         super().__init__()
@@ -25,6 +33,9 @@ class Prior(nn.Module):
 
     def settle(self, posterior: Posterior, low: Tensor, high: Tensor) -> None:
         """Hear of the built posterior and of the columns' range in scaled units, (D,) each, once all is built."""
+
+    def restart(self, mean: Tensor, log_variance: Tensor) -> None:
+        """Hear of posteriors of training rows, μ and log σ², (N, K) each, after `restarts` epochs of training."""
 
     def log_prob(self, z: Tensor) -> Tensor:
         """log p(z) of each code, (N,)."""

@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
+import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.mixture import GaussianMixture
 from torch import Generator, Tensor, nn
 
 from isthmus._constraints import Constraint, count, positive
 from isthmus._spec import Spec
 from isthmus.priors.base import LOG_2PI, Prior
+
+STARTS = 10  # of expectation maximisation, whose end depends on its start
+CLOSE = 1e-3  # nats a code by which two ends differ as little as one from itself
+MANY = 10  # codes for each number of a component
 
 
 @dataclass
@@ -30,19 +39,24 @@ class Mixture(Spec):
         Standard deviation of the means before training; variances begin at 1, weights at 1/C.
     least_variance : float
         What σ_c² stays above, so that no component closes in on single rows.
+    restart : int
+        Epochs of training after which the mixture begins anew as the one that expectation maximisation finds in the
+        codes, since gradients alone rarely take a component from one cluster to another; 0: never.
     """
 
     components: int = 10
     spread: float = 1.0
     least_variance: float = 1e-3
+    restart: int = 10
     constraints: ClassVar[Mapping[str, Constraint]] = {
         "components": count(),
         "spread": positive(),
         "least_variance": positive(),
+        "restart": count(0),
     }
 
     def build(self, size: int) -> Prior:
-        return MixturePrior(size, self.components, self.spread, math.log(self.least_variance))
+        return MixturePrior(size, self.components, self.spread, math.log(self.least_variance), self.restart)
 
 
 class MixturePrior(Prior):
@@ -57,9 +71,9 @@ class MixturePrior(Prior):
         Weights are their softmax.
     """
 
-    def __init__(self, size: int, components: int, spread: float, least: float) -> None:
+    def __init__(self, size: int, components: int, spread: float, least: float, restarts: int = 0) -> None:
         super().__init__(size)
-        self.components, self.least = components, least
+        self.components, self.least, self.restarts = components, least, restarts
         self.means = nn.Parameter(spread * torch.randn(components, size))
         self.raw = nn.Parameter(torch.zeros(components, size))
         self.logits = nn.Parameter(torch.zeros(components))
@@ -76,6 +90,20 @@ class MixturePrior(Prior):
             self.logits.copy_(weights.log().clamp_min(-10))
             self.means.copy_(means)
             self.raw.copy_(self.least + above.expm1().log())
+
+    def restart(self, mean: Tensor, log_variance: Tensor) -> None:
+        """Begin anew as the mixture fitted to the means, the best of several starts; what draws vary more is added.
+
+        Clusters may lie askew in the fit, which finds them better, where codes are few all in the same way; of their
+        covariances the variances are kept. Fewer codes than components change nothing.
+        """
+        if len(mean) < self.components:
+            return
+        z = mean.detach().double().cpu().numpy()
+        fit = _best(z, self.components, "full" if len(z) >= MANY * self.components * self.size else "tied")
+        spread = np.broadcast_to(np.diagonal(fit.covariances_, axis1=-2, axis2=-1), fit.means_.shape).copy()
+        weights, means, variances = (torch.as_tensor(one) for one in (fit.weights_, fit.means_, spread))
+        self.begin(weights, means, variances + log_variance.detach().double().exp().mean(dim=0).cpu())
 
     def log_joint(self, z: Tensor) -> Tensor:
         """log π_c + log N(z; μ_c, σ_c²), (N, C)."""
@@ -96,3 +124,16 @@ class MixturePrior(Prior):
             chosen = torch.multinomial(self.logits.softmax(dim=0), n, replacement=True, generator=rng)
             noise = torch.randn(n, self.size, generator=rng, device=rng.device, dtype=self.means.dtype)
             return self.means[chosen] + noise * torch.exp(self.log_variances[chosen] / 2)
+
+
+def _best(z: NDArray[np.float64], components: int, how: str) -> GaussianMixture:
+    """The first of several fits that is about as good as any: the same one where codes differ by rounding."""
+    least = 1e-5 * max(float(z.var(axis=0).mean()), 1e-6)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # training goes on from there
+        fits = [
+            GaussianMixture(components, covariance_type=how, max_iter=300, reg_covar=least, random_state=start).fit(z)
+            for start in range(STARTS)
+        ]
+    good = max(fit.lower_bound_ for fit in fits) - CLOSE
+    return next(fit for fit in fits if fit.lower_bound_ >= good)

@@ -39,6 +39,8 @@ def page(evidence: Examined, title: str) -> str:
         tiles=_tiles(found, pictures),
         scores=_scores(branch(found, "reconstruction")),
         shown=_reconstructions(pictures),
+        walks=rows.walks(pictures),
+        samples=rows.samples(pictures),
         map=_map(pictures),
         legend=maps.legend(_labels(pictures)),
         losses=_losses(pictures.get("history") or ()),
@@ -66,7 +68,20 @@ def _tiles(found: Mapping[str, Any], pictures: Mapping[str, Any]) -> list[tuple[
     if size is not None:
         note = f"for {number(width.shape[1])} inputs" if width is not None else ""
         tiles.append(("numbers in the code", number(len(size)), note))
-    return [*tiles, ("rows judged", number(found.get("n")), "")]
+    return [*tiles, *_variational(found), ("rows judged", number(found.get("n")), "")]
+
+
+def _variational(found: Mapping[str, Any]) -> list[tuple[str, str, str]]:
+    """What a code with a prior carries, and how well its samples are told from rows."""
+    code, made = branch(found, "code"), branch(found, "generation")
+    tiles = []
+    if _known(code, "divergence"):
+        note = f"in {number(code['informative'])} of {number(code['units'])} units" if "informative" in code else ""
+        tiles.append(("nats in the code", number(code["divergence"]), note))
+    if _known(made, "auc"):
+        beside = f"0.5: not at all; reconstructions {number(made['auc_reconstructions'])}"
+        tiles.append(("samples told from rows, AUC", number(made["auc"]), beside))
+    return tiles
 
 
 def _beside(told: Mapping[str, Any], key: str) -> str:

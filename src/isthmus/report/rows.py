@@ -58,6 +58,38 @@ def shown(
     return Shown([_fields(rows, notes or {})], images=False, errors=errors, whose=whose)
 
 
+def walks(pictures: Mapping[str, Any]) -> list[Line]:
+    """A line of images a unit, walked along from one end to the other; none where there are none."""
+    found, units = array(pictures, "walks"), pictures.get("walked") or ()
+    shape, ends = _drawable(pictures, found)
+    if found is None or shape is None or len(units) != len(found):
+        return []
+    told = "decoded rows while unit {} goes from its low to its high end"
+    return [
+        Line(f"unit {unit}", strip(rows, shape, *ends, 48), told.format(unit))
+        for unit, rows in zip(units, found, strict=True)
+    ]
+
+
+def samples(pictures: Mapping[str, Any]) -> list[Line]:
+    """Images drawn from the prior, in lines of eight; none where there are none."""
+    found = array(pictures, "samples")
+    shape, ends = _drawable(pictures, found)
+    if found is None or shape is None:
+        return []
+    parts = [found[start : start + _BESIDE] for start in range(0, len(found), _BESIDE)]
+    return [Line("", strip(rows, shape, *ends), f"samples {i * _BESIDE + 1} and on") for i, rows in enumerate(parts)]
+
+
+def _drawable(pictures: Mapping[str, Any], rows: Array | None) -> tuple[tuple[int, ...] | None, tuple[float, float]]:
+    """The shape of rows that are images, and what is black and white, as of the originals."""
+    originals = array(pictures, "originals")
+    if rows is None or originals is None:
+        return None, (0.0, 1.0)
+    ends = float(originals.min()), float(originals.max())
+    return image_shape(pictures.get("input_shape"), rows.shape[-1]), ends
+
+
 def _strips(
     rows: Mapping[str, Array], shape: tuple[int, ...], notes: Mapping[str, str], beside: int
 ) -> list[list[Line]]:

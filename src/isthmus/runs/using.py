@@ -93,7 +93,7 @@ def written_rows(run: Run, out: Path) -> Callable[[np.ndarray], dict[str, Any]]:
     SettingError
         Where the suffix is not known, or is a picture's and rows are no images.
     """
-    _check_rows_suffix(run, out)
+    check_rows_suffix(run, out)
     return partial(_write_rows, run, out)
 
 
@@ -116,15 +116,23 @@ def _written(run: Run, out: Path, table: np.ndarray) -> dict[str, Any]:
     return {"run": str(run.folder), "n": len(table), "columns": table.shape[1], "output": str(out)}
 
 
-def _check_rows_suffix(run: Run, out: Path) -> None:
-    if out.suffix.lower() == ".png" and (run.ae.input_shape is None or len(run.ae.input_shape) < 2):
+def check_rows_suffix(run: Run, out: Path, pictures: tuple[str, ...] = (".png",)) -> None:
+    """Refuse what could not be written before anything is computed.
+
+    Raises
+    ------
+    SettingError
+        Where the suffix is not known, or is a picture's and rows are no images.
+    """
+    suffix = out.suffix.lower()
+    if suffix in pictures and (run.ae.input_shape is None or len(run.ae.input_shape) < 2):
         raise SettingError(
-            "a .png needs rows that are images",
+            f"a {suffix} needs rows that are images",
             f"to write {out}",
             "a run trained on images, or with --set input_shape=1,28,28",
             f"write a table instead: {', '.join(TABLES)}",
         )
-    check_suffix(out, (*TABLES, ".png"))
+    check_suffix(out, (*TABLES, *pictures))
 
 
 def check_suffix(out: Path, known: tuple[str, ...]) -> None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import torch
 from torch import Generator, Tensor
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from isthmus.training.loop import Member
 
 LOOKED = 1024  # held-out rows a batch, at least
+HEARD = 10_000  # rows that a module hears of when an epoch begins, at most
 Table = tuple[Tensor, Sequence[int]]  # what each step lost, (steps, terms + 1), and the rows of each
 
 
@@ -71,10 +72,17 @@ class Epoch:
         if any(member.observers for member in members):
             steps.refresh()
         reseed(steps.rngs, [(member.settings.seed, member.state.epoch) for member in members])
-        for member in members:
-            member.state.say_epoch()
+        for i, member in enumerate(members):
+            begin = cast("Callable[[int, Tensor], None] | None", getattr(member.state.module, "begin_epoch", None))
+            if begin is not None:
+                begin(member.state.epoch, self._some_rows(i))
         steps.train_all(rows, self._order(), self.ledger, self.times)
         return [(table, self.sizes) for table in self.ledger.read(self.sizes)]
+
+    def _some_rows(self, member: int) -> Tensor:
+        """A member's rows, at most so many, evenly spread."""
+        start, n = 0 if self.data.starts is None else self.data.starts[member], len(self.data)
+        return self.data.rows.x[start : start + n : -(-n // HEARD)]
 
     def look(self, members: Sequence[Member]) -> Sequence[Table | None]:
         steps, rows = self.steps, self.data.held_out

@@ -115,11 +115,6 @@ class State:
         good, latest, best = (Snapshot(module) for _ in range(3))
         return cls(module, Moments.of(module), good, latest, best, settings.max_epochs)
 
-    def say_epoch(self) -> None:
-        """Tell a module that keeps count, for what grows as it trains."""
-        if isinstance(count := dict(self.module.named_buffers(recurse=False)).get("epoch"), Tensor):
-            count.fill_(self.epoch)
-
     def rewind(self) -> None:
         """As the last epoch's end left it; before the first, as fresh as `begin` did."""
         if self.epoch:
