@@ -163,6 +163,17 @@ def test_samples_of_a_group_are_like_it():
         ae.sample(3, group="sky")
 
 
+def test_rows_are_likelier_as_their_own_group():
+    X, groups = two_domains()
+    ae = grouped(code_size=1, max_epochs=60, penalty=penalties.Divergence()).fit(X, groups=groups)
+    other = np.where(groups == "sea", "land", "sea")
+    own, wrong = (ae.log_likelihood(X, 20, 0, groups=labels) for labels in (groups, other))
+    assert (own > wrong).mean() > 0.95
+    sea = groups == "sea"
+    bound = ae.for_group("sea").log_likelihood(X[sea], 20, 0)
+    assert np.allclose(bound, ae.log_likelihood(X[sea], 20, 0, groups=groups[sea]), atol=1e-10)
+
+
 def test_what_tells_nothing_apart_does_not_swap():
     ae = zoo.variational(2, max_epochs=1).fit(rows())
     with pytest.raises(SettingError) as caught:

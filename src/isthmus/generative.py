@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from isthmus import _fitting as fitting
 from isthmus import bounds, generating
 from isthmus._constraints import check, count
+from isthmus._groups import read_groups
 from isthmus._inputs import read_rows
 from isthmus.errors import DataError, SettingError
 from isthmus.fitted import Fitted
@@ -115,11 +116,14 @@ class Generative(Fitted):
         Z = self.transform(X)
         return self.inverse_transform(Z, np.repeat(np.asarray([to]), len(Z)))
 
-    def log_likelihood(self, X: ArrayLike, samples: int = 100, random_state: int | None = None) -> Array:
+    def log_likelihood(
+        self, X: ArrayLike, samples: int = 100, random_state: int | None = None, groups: ArrayLike | None = None
+    ) -> Array:
         """log p(x) of each row in nats and scaled units, (N,), estimated from below with so many samples a row.
 
         The importance-weighted bound (Burda, Grosse & Salakhutdinov 2016): its mean grows with `samples` towards the
-        truth, and is the evidence bound at one sample.
+        truth, and is the evidence bound at one sample. With `groups`, where the decoder hears them, log p(x | c). A
+        code's content is never pooled here: each row is judged by itself.
 
         Raises
         ------
@@ -129,10 +133,11 @@ class Generative(Fitted):
             Where the likelihood has probabilities for whole numbers or levels alone, and rows hold others.
         """
         check("log_likelihood", {"samples": samples}, {"samples": count()})
-        self._module()
+        module, rows = self._module(), self.scale(X)
         fitting.check_discrete(self, read_rows(self, X, reset=False), "in log_likelihood")
-        seed = fitting.seed_from(random_state)
-        return bounds.log_likelihood(self._module(), self.scale(X), samples, seed).value
+        hears = groups is not None and fitting.needs_groups(self.blueprint_.slots.get("decoder"))
+        context = self._for_decoder(read_groups(groups, len(rows))) if groups is not None and hears else None
+        return bounds.log_likelihood(module, rows, samples, fitting.seed_from(random_state), context).value
 
 
 def _paired(shared: Array, own: Array, labels: NDArray[Any] | None) -> tuple[Array, Array, NDArray[Any] | None]:
