@@ -129,6 +129,17 @@ def test_a_network_of_ones_own_is_passed_in_again(digits, tmp_path):
     )
 
 
+@pytest.mark.parametrize("engine", ["eager", "recorded"])
+def test_products_in_bfloat16_leave_the_loss_in_float32(digits, engine):
+    X, _, y, _ = (part[:200] for part in digits)
+    fits = [
+        Classifier(networks.MLP((16,)), max_epochs=8, random_state=0, engine=engine, dtype=dtype).fit(X, y)
+        for dtype in ("bfloat16", "float32")
+    ]
+    coarse, fine = (np.array([row["loss"] for row in fit.history_]) for fit in fits)
+    assert np.allclose(coarse, fine, rtol=0.05)
+
+
 def test_partial_fit_goes_on(digits):
     X, _, y, _ = digits
     classifier = small()

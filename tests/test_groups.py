@@ -1,6 +1,7 @@
 """Groups of rows: read, numbered, kept together in batches, and heard by decoders."""
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from members import rows
@@ -58,9 +59,11 @@ HOLED = [None if i == 4 else "a" for i in range(120)]
             np.where(np.arange(120) == 7, np.nan, 1.0),
             f"row 7 {CURE}",
         ),
+        ([pd.NA if i == 2 else "a" for i in range(120)], f"row 2 {CURE}"),
         ([], "groups have shape (0,); in groups; (120,), one a row of X"),
+        ([[1], [1, 2]], "groups are of unequal lengths; in groups; (120,), one a row of X"),
     ],
-    ids=["few", "matrix", "none", "nan", "empty"],
+    ids=["few", "matrix", "none", "nan", "NA", "empty", "ragged"],
 )
 def test_groups_that_do_not_fit_are_one_clear_error(groups, message):
     with pytest.raises(DataError) as caught:
@@ -246,6 +249,25 @@ def test_partial_fit_knows_the_groups_of_the_first_call():
     ae.partial_fit(rows()[:20], groups=LABELS[:20])
     with pytest.raises(DataError, match=r"^no group 'q' in training; in groups; one of 'a', 'b', 'c'$"):
         ae.partial_fit(rows()[:20], groups=np.repeat("q", 20))
+
+
+def test_a_code_takes_new_groups_later():
+    ae = zoo.multilevel(4, content=2, random_state=0).partial_fit(rows(), groups=LABELS)
+    ae.partial_fit(rows()[:20], groups=np.repeat(["q", "a"], 10))
+    assert ae.groups_.tolist() == ["a", "b", "c"]
+    pooled = ae.transform(rows()[:20], np.repeat(["q", "r"], 10))[:, :2]
+    assert len(np.unique(pooled.round(9), axis=0)) == 2
+
+
+def test_a_pooled_code_weighs_no_rows():
+    ae, some = zoo.multilevel(4, content=2, max_epochs=2, random_state=0), np.arange(120) % 4 > 0
+    with pytest.raises(SettingError) as caught:
+        ae.fit(rows(), sample_weight=np.linspace(0.5, 1, 120), groups=LABELS)
+    assert str(caught.value) == (
+        "codes.Grouped pools rows that all count alike; in sample_weight; no weights, or such as only leave rows out"
+    )
+    without = ae.fit(rows()[some], groups=LABELS[some]).transform(rows())
+    assert np.array_equal(ae.fit(rows(), sample_weight=some.astype(float), groups=LABELS).transform(rows()), without)
 
 
 def test_sweeps_hear_groups():

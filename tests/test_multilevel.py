@@ -385,7 +385,9 @@ def test_training_finds_what_a_group_shares():
     X = np.hstack([shared, own]) @ np.array(
         [[1.0, 0, 1, 0], [0, 1, 0, 1], [1, 0, -1, 0], [0, 1, 0, -1]]
     ) + 0.05 * rng.normal(size=(400, 4))
-    ae = zoo.multilevel(4, 2, 0.02, (32,), max_epochs=80, early_stopping=False, random_state=0).fit(X, groups=groups)
+    ae = zoo.multilevel(
+        4, 2, 0.02, (32,), max_epochs=100, learning_rate=1e-2, early_stopping=False, random_state=0
+    ).fit(X, groups=groups)
     other = rng.permutation(400)
     wanted = np.hstack([shared, own[other]]) @ np.array([[1.0, 0, 1, 0], [0, 1, 0, 1], [1, 0, -1, 0], [0, 1, 0, -1]])
     error = np.square(ae.swap(X, X[other], groups=groups) - wanted).mean()

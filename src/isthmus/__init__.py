@@ -9,7 +9,21 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from isthmus import codes, corruptions, decoders, encoders, evidence, likelihoods, networks, penalties, priors, zoo
+    from isthmus import (
+        beyond,
+        codes,
+        corruptions,
+        decoders,
+        encoders,
+        evidence,
+        likelihoods,
+        mixtures,
+        networks,
+        penalties,
+        priors,
+        samplers,
+        zoo,
+    )
     from isthmus.anomaly import AnomalyDetector
     from isthmus.boltzmann import BoltzmannMachine
     from isthmus.classifier import Classifier
@@ -30,15 +44,18 @@ _NAMES = {
     "sweep": "sweeping",
 }
 _MODULES = (
+    "beyond",
     "codes",
     "corruptions",
     "decoders",
     "encoders",
     "evidence",
     "likelihoods",
+    "mixtures",
     "networks",
     "penalties",
     "priors",
+    "samplers",
     "zoo",
 )
 
@@ -47,6 +64,7 @@ __all__ = [
     "Autoencoder",
     "BoltzmannMachine",
     "Classifier",
+    "beyond",
     "codes",
     "corruptions",
     "decoders",
@@ -55,9 +73,11 @@ __all__ = [
     "finetune",
     "likelihoods",
     "load",
+    "mixtures",
     "networks",
     "penalties",
     "priors",
+    "samplers",
     "sweep",
     "zoo",
 ]

@@ -23,7 +23,12 @@ def read_groups(groups: ArrayLike, n: int) -> Labels:
     DataError
         Where there are not as many, or one is missing.
     """
-    labels = np.asarray(groups)
+    try:
+        labels = np.asarray(groups)
+    except ValueError as fault:
+        raise DataError(
+            "groups are of unequal lengths", where="in groups", expected=f"({n},), one a row of X"
+        ) from fault
     if labels.ndim != 1 or len(labels) != n:
         raise DataError(f"groups have shape {labels.shape}", where="in groups", expected=f"({n},), one a row of X")
     missing = np.array([_missing(label) for label in labels.tolist()], dtype=bool)
@@ -40,7 +45,7 @@ def read_groups(groups: ArrayLike, n: int) -> Labels:
 
 
 def _missing(label: object) -> bool:
-    return label is None or (isinstance(label, float) and math.isnan(label))
+    return label is None or type(label).__name__ == "NAType" or (isinstance(label, float) and math.isnan(label))
 
 
 def numbered(labels: Labels, known_labels: Labels) -> Numbers:

@@ -54,8 +54,11 @@ class Composition(nn.Module):
         """Hear which epoch of training begins, and of rows to train on, (N, D)."""
         self.epoch.fill_(epoch)
         if 0 < epoch == self.code.restarts:
+            training = self.training
+            self.eval()
             with torch.no_grad():
                 self.code.restart(self.encoder(x))
+            self.train(training)
 
     def forward(
         self, x: Tensor, context: Tensor | None = None, rng: Generator | None = None, weight: Tensor | None = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import cast
 
+import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor, nn
 
@@ -62,7 +63,8 @@ class Classification(nn.Module):
         return terms
 
     def _surprise(self, logits: Tensor, a: Answer) -> Tensor:
-        log_p = F.log_softmax(logits, dim=-1)  # (N, classes)
+        fine = torch.promote_types(logits.dtype, torch.float32)  # of products in bfloat16
+        log_p = F.log_softmax(logits, dim=-1, dtype=fine)  # (N, classes)
         own = log_p.gather(-1, cast("Tensor", a.labels)[:, None])[:, 0]
         rows = -((1 - self.smoothing) * own + self.smoothing * log_p.mean(dim=-1))
         return rows.mean() if a.weight is None else (rows * a.weight).mean()

@@ -295,7 +295,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Generative)
         Raises
         ------
         SettingError
-            Where a part needs groups that are not given, or none does that are.
+            Where a part needs groups that are not given, or none does that are, or rows cannot be weighed.
         """
         wants = self._hearing()
         if not wants and groups is None:
@@ -305,8 +305,15 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Generative)
         labels = read_groups(groups, len(X))
         if first:
             self.groups_ = np.unique(labels)
-        numbers = numbered(labels, self.groups_) if first else known(labels, self.groups_)
-        return Table(X, weight, numbers)
+        heard = known if fitting.needs_groups(self.decoder) else numbered
+        table = Table(X, weight, heard(labels, self.groups_))
+        if fitting.needs_groups(self.code) and table.weighing().weight is not None:
+            raise SettingError(
+                f"{family(self.code)}.{type(self.code).__name__} pools rows that all count alike",
+                where="in sample_weight",
+                expected="no weights, or such as only leave rows out",
+            )
+        return table
 
     def build_module(self, learned: Learned, seed: int, dtype: torch.dtype, device: torch.device) -> Composition:
         """The composition with its first weights; notes the blueprint it is built from."""

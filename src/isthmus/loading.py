@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from isthmus import (
+    beyond,
     codes,
     corruptions,
     decoders,
@@ -39,7 +40,18 @@ Tensors = dict[str, torch.Tensor]
 FAULTS = (LookupError, TypeError, AttributeError, RuntimeError, ValueError, OverflowError)
 MODULES = {
     module.__name__.rpartition(".")[2]: module
-    for module in (codes, corruptions, decoders, encoders, likelihoods, networks, penalties, pretraining, priors)
+    for module in (
+        beyond,
+        codes,
+        corruptions,
+        decoders,
+        encoders,
+        likelihoods,
+        networks,
+        penalties,
+        pretraining,
+        priors,
+    )
 }
 
 
