@@ -72,12 +72,6 @@ def frechet(a: Array, b: Array) -> float:
     return max(0.0, float(distance))
 
 
-def frechet_estimate(a: Array, b: Array) -> Estimate:
-    """The Fréchet distance with an interval from halves of the rows of both."""
-    n = min(len(a), len(b))
-    return of_halves(n, lambda rows: frechet(a[rows], b[rows]))
-
-
 def _deviations(x: Array) -> Array:
     """R, (≤ D, D), with RᵀR the covariance."""
     centred: Array = (x - x.mean(axis=0)) / np.sqrt(max(1, len(x) - 1))
