@@ -313,7 +313,7 @@ def _draw_pairs(figure: Figure, trials: Mapping[str, Sequence[Trial]], data: str
             below, above = below @ plane.T, above @ plane.T
         axis.plot(*below.T, ".", color=GREY, markersize=2, label=data)
         axis.plot(*above.T, ".", color=COLOURS[kind], markersize=2, label=drawn, alpha=0.6)
-        axis.set(title=kind, xticks=[], yticks=[], aspect="equal")
+        axis.set(title=kind, xticks=[], yticks=[], aspect="equal", adjustable="datalim", box_aspect=1)
         axis.legend(fontsize=7, markerscale=4, loc="upper right")
 
 
