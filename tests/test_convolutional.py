@@ -210,9 +210,10 @@ def test_rows_of_four_extents_are_refused():
 @pytest.mark.parametrize("kind", [kind for kind in zoo.KINDS if kind != "convolutional"])
 def test_every_kind_takes_the_pair(kind):
     X = rows((1, 6, 6), n=60)
-    ae = zoo.KINDS[kind](
-        8, encoder=encoders.Convolutional((3, 4)), input_shape=(1, 6, 6), max_epochs=8, random_state=0, device="cpu"
-    ).fit(X)
+    settings = {"input_shape": (1, 6, 6), "max_epochs": 8, "random_state": 0, "device": "cpu"}
+    settings |= {"content": 4} if kind in zoo.GROUPED else {}
+    groups = np.arange(60) % 3 if kind in zoo.GROUPED else None
+    ae = zoo.KINDS[kind](8, encoder=encoders.Convolutional((3, 4)), **settings).fit(X, groups=groups)
     assert type(ae.module_.decoder).__name__ == (
         "TransposedConvolutional" if kind == "contractive" else "ConvolutionalDecoder"
     )

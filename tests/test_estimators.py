@@ -163,7 +163,7 @@ class TestEveryKind:
         assert any(not torch.equal(p, q) for p, q in zip(twin.module_.parameters(), before, strict=True))
         again = clone(ae).set_params(learning_rate=1e-300).fit(rows())  # a fit that moves nothing
         same = zip(twin.module_.parameters(), again.module_.parameters(), strict=True)
-        assert all(torch.equal(p, q) for p, q in same)
+        assert all(torch.allclose(p, q, rtol=0, atol=1e-200) for p, q in same)
         if kind != "vq":  # a codebook follows the rows where no weight moves
             assert np.array_equal(twin.transform(rows()), again.transform(rows()))
         assert all(torch.equal(p, q) for p, q in zip(ae.module_.parameters(), before, strict=True))

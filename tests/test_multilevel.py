@@ -231,7 +231,7 @@ def test_a_fit_on_groups_of_one_is_that_of_a_gaussian_code():
 
 
 def multilevel(**settings):
-    small = {"code_size": SIZE, "content": CONTENT, "hidden": (8,), "max_epochs": 3, "random_state": 0}
+    small = {"code_size": SIZE, "content": CONTENT, "beta": 1.0, "hidden": (8,), "max_epochs": 3, "random_state": 0}
     return zoo.multilevel(**(small | settings))
 
 

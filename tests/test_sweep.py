@@ -116,7 +116,7 @@ def test_a_training_that_diverges_stops_no_other():
 
 
 def test_means_are_over_those_that_did_not_diverge(monkeypatch):
-    def second_diverges(estimators, X, tick=None):
+    def second_diverges(estimators, X, tick=None, groups=None):
         for ae in estimators:
             ae.fit(X)
         return [None, DivergenceError("planted", "in seed 1"), None]

@@ -13,10 +13,11 @@ from isthmus.lab.disentangling import DISENTANGLING, _gains, constructed, measur
 BRIEF = {"rows": 300, "epochs": 1, "hidden": (8,), "levels": (2, 2, 3, 3, 3), "side": 8}
 
 
-def test_it_holds(tmp_path):
-    result = run(find("disentangling"), Protocol(), tmp_path)
-    assert result["seeds"] >= 5
-    assert result["holds"], result["measured"]
+def test_it_runs_and_draws(tmp_path):
+    """Whether it holds is what `isthmus lab run all` asks in CI: it takes most of a minute."""
+    assert DISENTANGLING.seeds >= 5
+    result = run(find("disentangling"), Protocol(seeds=2, settings=BRIEF), tmp_path)
+    assert set(result["expected"]) <= set(result["measured"])
     assert [path.rpartition("/")[2] for path in result["figures"]] == [
         "disentangling-scores.png",
         "disentangling-traversals.png",
