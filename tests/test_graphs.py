@@ -6,8 +6,8 @@ from members import KINDS, rows, small
 
 from isthmus.populations import fit_together
 from isthmus.training import loop
-from isthmus.training.adam import Adam
 from isthmus.training.graphs import Graphed
+from isthmus.training.optimiser import AdamW
 
 
 class Called(Graphed):
@@ -15,12 +15,12 @@ class Called(Graphed):
 
     captures = 0
 
-    def __init__(self, pool, adam, rngs, engine):
+    def __init__(self, pool, optimiser, rngs, engine):
         def again(step, rngs):
             type(self).captures += 1
             return step
 
-        super().__init__(pool, adam, rngs, engine, again)
+        super().__init__(pool, optimiser, rngs, engine, again)
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ def captured(monkeypatch):
     """Training as on a GPU: rates as tensors, batches chosen by a counter, losses written by index."""
     Called.captures = 0
     monkeypatch.setattr(loop, "Steps", Called)
-    monkeypatch.setattr(Adam, "rates_as_tensors", True)
+    monkeypatch.setattr(AdamW, "rates_as_tensors", True)
     return Called
 
 

@@ -145,12 +145,13 @@ def calls_of(*endings):
 def test_there_is_one_training_loop():
     """Gradients of the loss are taken in one place, weights are moved in one, and one loop asks for both."""
     assert calls_of(".backward", "torch.optim.AdamW") == set(), "train through training.train"
-    assert calls_of("torch._fused_adamw_") | {"training/adam.py"} == {"training/adam.py"}
+    kernels = calls_of("torch._fused_adamw_", "torch._fused_sgd_")
+    assert kernels | {"training/optimiser.py"} == {"training/optimiser.py"}
     asked = calls_of("autograd.grad")
     assert asked == {"training/steps.py", "jacobians.py", "seeing/pulling.py"}, (
         "losses are differentiated in training/steps.py alone"
     )
-    assert calls_of(".adam.step") == {"training/steps.py"}
+    assert calls_of(".optimiser.step") == {"training/steps.py"}
     assert calls_of("epoch.train", "steps.train_all") == {"training/loop.py", "training/epochs.py"}, (
         "train through training.train"
     )

@@ -18,7 +18,7 @@ from isthmus import Autoencoder, codes, corruptions, decoders, encoders, likelih
 from isthmus import _fitting as fitting
 from isthmus._spec import family
 from isthmus.errors import DivergenceError, SettingError
-from isthmus.training.adam import Adam, Pace
+from isthmus.training.optimiser import AdamW, Pace
 from isthmus.training.pools import Pool
 from isthmus.training.randomness import own_randomness, reseed
 from isthmus.training.steps import WORTH_RECORDING, Steps
@@ -38,9 +38,9 @@ def job(ae, X, weight=None):
 def stepping(prepared, engine):
     """The steps of a copy of its network, none of which moves a weight."""
     pool = Pool([copy.deepcopy(prepared.member.state)])
-    adam = Adam(pool, [None])
-    adam.pace([Pace(None, 0.0)])
-    return Steps(pool, adam, [torch.Generator()], engine)
+    optimiser = AdamW(pool, [None])
+    optimiser.pace([Pace(None, 0.0)])
+    return Steps(pool, optimiser, [torch.Generator()], engine)
 
 
 def batches(n, sizes):
@@ -54,7 +54,7 @@ def outcome(steps, data, index, moment, training):
     steps.pool.mode(training)
     reseed(steps.rngs, [(0, moment)])
     row = (steps.train if training else steps.look)(data, index, 1000)
-    gradients = steps.adam.gradients if training else []
+    gradients = steps.optimiser.gradients if training else []
     return [t.detach().clone() for t in (row, *gradients, *steps.pool.module.buffers())]
 
 

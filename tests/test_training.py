@@ -2,6 +2,7 @@
 
 import json
 import math
+from functools import partial
 from itertools import chain
 
 import numpy as np
@@ -14,6 +15,7 @@ from torch import nn
 from isthmus import Autoencoder, corruptions, load, penalties
 from isthmus import _fitting as fitting
 from isthmus.errors import DivergenceError, RunError
+from isthmus.populations import fit_together
 from isthmus.training import Rows, Settings, State, train, write_checkpoint
 
 
@@ -159,13 +161,13 @@ def test_clipping_bounds_the_gradient_after_backward(clip, share):
     torch.testing.assert_close(state.moments.second[0], 0.001 * left**2, rtol=1e-6, atol=0)
 
 
-def by_hand(ae, seen, clip=None, decay=0.0, rates=()):
+def by_hand(ae, seen, clip=None, decay=0.0, rates=(), how=torch.optim.AdamW):
     """The same training in plain torch over the batches seen, an epoch each; its losses and norms, batch by batch."""
     module = ae.untrained().module_
     matrices = [p for p in module.parameters() if p.ndim > 1]
     vectors = [p for p in module.parameters() if p.ndim <= 1]
     groups = [{"params": matrices, "weight_decay": decay}, {"params": vectors, "weight_decay": 0.0}]
-    optimiser = torch.optim.AdamW(groups, lr=1.0)
+    optimiser = how(groups, lr=1.0)
     history = []
     for rate, batches in zip(rates, seen, strict=True):
         for group in optimiser.param_groups:
@@ -198,6 +200,28 @@ def test_training_is_that_of_plain_torch(clip, decay, schedule, engine):
     means = np.array(history).reshape(4, 7, 2).transpose(2, 0, 1) @ share
     np.testing.assert_allclose([row["loss"] for row in ae.history_], means[0], rtol=1e-10)
     np.testing.assert_allclose([row["gradient_norm"] for row in ae.history_], means[1], rtol=1e-10)
+
+
+@pytest.mark.parametrize("engine", ["eager", "recorded"])
+@pytest.mark.parametrize(("momentum", "clip", "decay"), [(0.0, None, 0.0), (0.9, None, 0.2), (0.5, 0.5, 0.0)])
+def test_sgd_is_that_of_plain_torch(momentum, clip, decay, engine):
+    settings = {"max_epochs": 4, "batch_size": 16, "validation_fraction": 0, "learning_rate": 0.01, "dtype": "float64"}
+    settings |= {"clip_norm": clip, "weight_decay": decay, "optimizer": "sgd", "momentum": momentum, "engine": engine}
+    ae = small("contractive", schedule="constant", **settings).fit(rows(109))
+    seen = seen_by(small("contractive", schedule="constant", **settings | {"engine": "eager"}), rows(109))
+    how = partial(torch.optim.SGD, momentum=momentum)
+    module, _ = by_hand(ae, seen, clip, decay, [0.01] * 4, how)
+    torch.testing.assert_close(weights(ae), weights_of(module), rtol=0, atol=1e-10)
+
+
+def test_members_of_a_population_descend_as_alone():
+    settings = {"optimizer": "sgd", "momentum": 0.8, "weight_decay": 0.01, "max_epochs": 5}
+    members = [small("undercomplete", random_state=i, learning_rate=0.01 * (i + 1), **settings) for i in range(3)]
+    fit_together(members, rows())
+    for i, member in enumerate(members):
+        alone = small("undercomplete", random_state=i, learning_rate=0.01 * (i + 1), **settings).fit(rows())
+        assert "one by one" not in member.engine_
+        torch.testing.assert_close(weights(member), weights(alone), rtol=0, atol=1e-8)
 
 
 def seen_by(ae, X):

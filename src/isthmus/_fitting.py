@@ -285,6 +285,7 @@ def _settings(ae: Estimator, n: int, seed: int) -> Settings:
         company=getattr(getattr(ae.module_, "code", None), "company", 1),
         engine=ae.engine,
         half=_half(ae.dtype),
+        momentum=ae.momentum if getattr(ae, "optimizer", "adamw") == "sgd" else None,
     )
 
 

@@ -44,8 +44,8 @@ class Classifier(ClassifierMixin, BaseEstimator):
         Applied to each batch in training only, such as `corruptions.Shift(2)`.
     label_smoothing : float
         Share of each label's weight that is spread over all classes.
-    scaling, input_shape, max_epochs, batch_size, learning_rate, weight_decay, schedule, clip_norm, \
-validation_fraction, early_stopping, patience, random_state, device, dtype, engine, verbose
+    scaling, input_shape, max_epochs, batch_size, learning_rate, weight_decay, schedule, clip_norm, optimizer, \
+momentum, validation_fraction, early_stopping, patience, random_state, device, dtype, engine, verbose
         As in `Autoencoder`.
 
     Attributes
@@ -81,6 +81,8 @@ validation_fraction, early_stopping, patience, random_state, device, dtype, engi
         weight_decay: float = 0.0,
         schedule: str = "cosine",
         clip_norm: float | None = None,
+        optimizer: str = "adamw",
+        momentum: float = 0.0,
         validation_fraction: float = 0.1,
         early_stopping: bool = True,
         patience: int = 20,
@@ -101,6 +103,8 @@ validation_fraction, early_stopping, patience, random_state, device, dtype, engi
         self.weight_decay = weight_decay
         self.schedule = schedule
         self.clip_norm = clip_norm
+        self.optimizer = optimizer
+        self.momentum = momentum
         self.validation_fraction = validation_fraction
         self.early_stopping = early_stopping
         self.patience = patience

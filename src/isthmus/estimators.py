@@ -71,10 +71,11 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Generative)
         of these but None goes column by column, and names what becomes of real numbers.
     input_shape : tuple of int, optional
         The shape of a row, (channels, height, width) for images. Rows enter and leave flat.
-    max_epochs, batch_size, learning_rate, weight_decay, schedule, clip_norm
+    max_epochs, batch_size, learning_rate, weight_decay, schedule, clip_norm, optimizer, momentum
         Training: `max_epochs` "auto" makes about 6,000 steps, within 30 and 500 epochs; `batch_size` "auto" is the
         power of two nearest to a twentieth of the rows, within 16 and 128, None takes all rows at once;
-        `schedule` "cosine" lets the rate fall to a hundredth, "constant" keeps it; `clip_norm` bounds the gradient.
+        `schedule` "cosine" lets the rate fall to a hundredth, "constant" keeps it; `clip_norm` bounds the gradient;
+        `optimizer` is "adamw" or "sgd", stochastic gradient descent with `momentum`.
     validation_fraction : float
         Share of rows held out to watch the loss, where that leaves at least 10 of them; else the training loss is
         watched.
@@ -126,6 +127,8 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Generative)
         "weight_decay": non_negative(),
         "schedule": OneOf(("cosine", "constant")),
         "clip_norm": optional(positive()),
+        "optimizer": OneOf(("adamw", "sgd")),
+        "momentum": share(),
         "validation_fraction": share(),
         "early_stopping": Flag(),
         "patience": count(),
@@ -156,6 +159,8 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Generative)
         weight_decay: float = 0.0,
         schedule: str = "cosine",
         clip_norm: float | None = None,
+        optimizer: str = "adamw",
+        momentum: float = 0.0,
         validation_fraction: float = 0.1,
         early_stopping: bool = True,
         patience: int = 20,
@@ -180,6 +185,8 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Generative)
         self.weight_decay = weight_decay
         self.schedule = schedule
         self.clip_norm = clip_norm
+        self.optimizer = optimizer
+        self.momentum = momentum
         self.validation_fraction = validation_fraction
         self.early_stopping = early_stopping
         self.patience = patience

@@ -124,7 +124,8 @@ def _shape(job: Job) -> Hashable:
     slots = tuple((name, _structure(part)) for name, part in ae.slots().items())
     answers = getattr(ae, "code_size", None), len(getattr(ae, "classes_", ()))
     sizes = (*answers, ae.input_shape, job.rows.x.shape, held, settings.batch_size)
-    return (slots, sizes, str(job.rows.x.dtype), str(job.rows.x.device), settings.engine, settings.half)
+    how = (settings.engine, settings.half, settings.momentum)
+    return (slots, sizes, str(job.rows.x.dtype), str(job.rows.x.device), *how)
 
 
 def _structure(part: Any) -> Hashable:

@@ -1,4 +1,4 @@
-"""Steps on a GPU: gather, losses, gradients, clipping and AdamW as one CUDA graph, replayed without the host."""
+"""Steps on a GPU: gather, losses, gradients, clipping and optimiser as one CUDA graph, replayed without the host."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from itertools import groupby
 import torch
 from torch import Generator, Tensor
 
-from isthmus.training.adam import Adam
 from isthmus.training.ledger import Ledger
+from isthmus.training.optimiser import Optimiser
 from isthmus.training.pools import Pool
 from isthmus.training.rows import Rows
 from isthmus.training.steps import Replay, Steps
@@ -36,16 +36,16 @@ class Captured:
     run: Callable[[], None]
     batches: Tensor
     turn: Tensor
-    version: int  # of AdamW's calls that it contains
+    version: int  # of the optimiser's calls that it contains
 
 
 class Graphed(Steps):
     """Steps whose batches, losses and learning rates lie on the device, so that an epoch is a row of replays."""
 
     def __init__(
-        self, pool: Pool, adam: Adam, rngs: Sequence[Generator], engine: str, capture: Capture = cuda_graph
+        self, pool: Pool, optimiser: Optimiser, rngs: Sequence[Generator], engine: str, capture: Capture = cuda_graph
     ) -> None:
-        super().__init__(pool, adam, rngs, engine)
+        super().__init__(pool, optimiser, rngs, engine)
         self._capture = capture
         self._captured: dict[int, Captured] = {}
 
@@ -69,7 +69,7 @@ class Graphed(Steps):
         size = int(run[0].shape[-1])
         batches = torch.stack([index.reshape(-1) for index in run])
         captured = self._captured.get(size)
-        if captured is None or captured.version != self.adam.version:
+        if captured is None or captured.version != self.optimiser.version:
             captured = self._captured[size] = self._recaptured(batches, replay, ledger.table(replay.row), done)
         captured.batches.copy_(batches)
         captured.turn.zero_()
@@ -88,7 +88,7 @@ class Graphed(Steps):
             turn.add_(1)
 
         self._warm_up(step, turn)
-        captured = Captured(self._capture(step, self.rngs), own, turn, self.adam.version)
+        captured = Captured(self._capture(step, self.rngs), own, turn, self.optimiser.version)
         self.how = self.how.replace("recorded,", "one CUDA graph of")
         return captured
 

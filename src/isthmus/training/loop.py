@@ -10,10 +10,10 @@ import torch
 
 from isthmus.errors import DivergenceError
 from isthmus.threads import threads_for
-from isthmus.training.adam import Adam, Pace
 from isthmus.training.epochs import Epoch, Shared, Table
 from isthmus.training.graphs import Graphed
 from isthmus.training.ledger import means
+from isthmus.training.optimiser import SGD, AdamW, Optimiser, Pace
 from isthmus.training.pools import Pool, Unstackable
 from isthmus.training.randomness import own_randomness
 from isthmus.training.rows import Rows
@@ -123,13 +123,13 @@ def run(pool: Pool, members: Sequence[Member], data: Shared) -> None:
     """Train a pool until every member has stopped or diverged."""
     first = members[0].settings
     rngs = [torch.Generator(device=pool.device) for _ in members]
-    adam = Adam(pool, [member.settings.clip_norm for member in members])
-    steps = (Graphed if pool.device.type == "cuda" else Steps)(pool, adam, rngs, first.engine)
+    optimiser = _optimiser(pool, members)
+    steps = (Graphed if pool.device.type == "cuda" else Steps)(pool, optimiser, rngs, first.engine)
     epoch = Epoch(steps, data, first)
     with own_randomness(pool.device), threads_for(_work(pool, len(data), first)):
         while any(member.active for member in members) and not pool.thin(members):
             began = time.perf_counter()
-            adam.pace([member.pace() for member in members])
+            optimiser.pace([member.pace() for member in members])
             tables = epoch.train(members)
             held = epoch.look(members)
             seconds = (time.perf_counter() - began) / sum(member.active for member in members)
@@ -140,6 +140,11 @@ def run(pool: Pool, members: Sequence[Member], data: Shared) -> None:
     for member in members:
         if not member.active:
             member.end(data.held_out is not None)
+
+
+def _optimiser(pool: Pool, members: Sequence[Member]) -> Optimiser:
+    clips, momentum = [member.settings.clip_norm for member in members], members[0].settings.momentum
+    return AdamW(pool, clips) if momentum is None else SGD(pool, clips, momentum)
 
 
 def _close(member: Member, steps: Steps, trained: Table, held: Table | None, seconds: float) -> None:

@@ -27,7 +27,7 @@ class Pool:
     members : int or None
         P, the length of the leading axis of every tensor; None where there is no such axis.
     parameters, first, second : list of Tensor
-        What is trained, and AdamW's two moments of it.
+        What is trained, and the optimiser's two moments of it.
     step : Tensor
         The steps done so far, as a float, ().
     """

@@ -19,6 +19,7 @@ class Settings:
     `engine`: "auto" records the step where it is taken often enough, "recorded" always, "eager" never.
     `half`: matrix products in bfloat16, on weights kept in float32. `began`: epochs that another call has trained.
     `company`: rows of one context that are put into a batch together, where the context has as many.
+    `momentum`: of SGD; None: AdamW.
     """
 
     max_epochs: int
@@ -34,6 +35,7 @@ class Settings:
     half: bool = False
     began: int = 0
     company: int = 1
+    momentum: float | None = None
 
     def rate(self, epoch: int) -> float:
         """The learning rate of an epoch: constant, or half a cosine from full to a hundredth."""
@@ -66,7 +68,7 @@ class Snapshot:
 
 
 def _close_gaps(module: nn.Module) -> None:
-    """Give parameters that are part of something larger memory of their own: AdamW's kernel walks over memory."""
+    """Give parameters that are part of something larger memory of their own: kernels of optimisers walk over it."""
     for p in module.parameters():
         if torch.empty_like(p).stride() != p.stride():
             p.data = p.data.contiguous()
@@ -74,7 +76,7 @@ def _close_gaps(module: nn.Module) -> None:
 
 @dataclass
 class Moments:
-    """What AdamW (Loshchilov & Hutter 2019) remembers: steps done, and two running means for each parameter."""
+    """What an optimiser remembers: steps done, and two running means for each parameter; SGD uses the first alone."""
 
     step: Tensor
     first: list[Tensor]

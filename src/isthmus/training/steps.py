@@ -1,4 +1,4 @@
-"""One step: gather a batch, its losses and gradients, AdamW. Run as it stands, or recorded once and replayed."""
+"""One step: gather a batch, its losses and gradients, the optimiser; as it stands, or recorded and replayed."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from torch import Generator, Tensor
 
 from isthmus.errors import SettingError
 from isthmus.recording import Program, Recorded, Unrecordable, compiled, record
-from isthmus.training.adam import Adam
 from isthmus.training.ledger import Ledger
+from isthmus.training.optimiser import Optimiser
 from isthmus.training.pools import Pool, Terms, Unstackable
 from isthmus.training.rows import Gather, Rows
 from isthmus.training.surroundings import Attributes, Randomness
@@ -50,8 +50,8 @@ class Steps:
         How steps are run: "recorded, 14 operations", or "eager" and why.
     """
 
-    def __init__(self, pool: Pool, adam: Adam, rngs: Sequence[Generator], engine: str) -> None:
-        self.pool, self.adam, self.rngs, self.engine = pool, adam, rngs, engine
+    def __init__(self, pool: Pool, optimiser: Optimiser, rngs: Sequence[Generator], engine: str) -> None:
+        self.pool, self.optimiser, self.rngs, self.engine = pool, optimiser, rngs, engine
         self.names: list[str] = []
         self.how = ""
         self._replays: dict[tuple[bool, int], Replay | None] = {}
@@ -74,9 +74,9 @@ class Steps:
 
     def _move(self, replay: Replay | None, row: Tensor) -> None:
         """Clip and move the parameters along the gradients of the step that gave `row`."""
-        if replay is not None and len(replay.made) < len(self.adam.used):
-            self.adam.clear(set(self.adam.used).difference(replay.made))
-        self.adam.step(row[..., -1])
+        if replay is not None and len(replay.made) < len(self.optimiser.used):
+            self.optimiser.clear(set(self.optimiser.used).difference(replay.made))
+        self.optimiser.step(row[..., -1])
 
     def look(self, rows: Rows, index: Tensor, times: int) -> Tensor:
         """The terms on these rows without training, and a 0."""
@@ -104,7 +104,7 @@ class Steps:
         answers = self._answers(batch, training)
         terms = [term for term in answers[: len(self.names)] if term is not None]
         gradients = answers[len(self.names) :]
-        for own, gradient in zip(self.adam.gradients, gradients, strict=False):  # none where it only looks
+        for own, gradient in zip(self.optimiser.gradients, gradients, strict=False):  # none where it only looks
             own.zero_() if gradient is None else own.copy_(gradient)
         return torch.stack([*terms, torch.zeros_like(terms[0])], dim=-1)
 
@@ -115,7 +115,7 @@ class Steps:
 
     def _note_used(self, gradients: Sequence[Tensor | None]) -> None:
         found = {i for i, gradient in enumerate(gradients) if gradient is not None}
-        self.adam.use(sorted(found.union(self.adam.used)))
+        self.optimiser.use(sorted(found.union(self.optimiser.used)))
 
     def _prepared(self, rows: Rows, index: Tensor, times: int, training: bool) -> Replay | None:
         """A replay where recording pays and works; how steps run is a function of shapes, device and settings."""
@@ -154,7 +154,7 @@ class Steps:
         row = self.pool.parameters[0].detach().new_zeros((*lead, count + 1))
         into = {i: row[..., i] for i in range(count)}
         made = [i for i, answer in enumerate(expected[count:]) if answer is not None]
-        into |= {count + i: self.adam.gradients[i] for i in made}
+        into |= {count + i: self.optimiser.gradients[i] for i in made}
         with self._untouched(room):
             program = self._first_run(tape, into)
             if _differ(expected, [into.get(i) for i in range(len(expected))], self.pool.half):
@@ -227,7 +227,7 @@ class Steps:
         """Forget what was recorded of parts that were changed since, as an observer may do between epochs."""
         if self._recorded_of is not None and self._recorded_of.changed():
             self._replays.clear()
-            self.adam.rebind()
+            self.optimiser.rebind()
             self._recorded_of = None
         if self._recorded_of is None:
             self._recorded_of = Attributes(self.pool.holders())

@@ -1,4 +1,4 @@
-"""AdamW on the gradients of a pool: torch's fused kernel, one call for members of one rate, and clipping before it."""
+"""Moving a pool along its gradients, AdamW or SGD: torch's fused kernels, one call for members of one rate."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ class Pace:
     decay: float
 
 
-class Adam:
-    """Loshchilov & Hutter 2019, decaying matrices and not biases. `gradients` are filled before each `step`.
+class Optimiser:
+    """What AdamW and SGD share: matrices decay, biases do not. `gradients` are filled before each `step`.
 
     A member's gradient longer than its `clip` is scaled to that length (Pascanu 2013). On a GPU rates are tensors, so
     that a captured step follows them; `version` changes where a captured one would not.
@@ -92,24 +92,16 @@ class Adam:
         if weight_decay:
             groups = [([i for i in self.used if pool.decays(i) == kind], weight_decay * kind) for kind in (True, False)]
         for group, decay in groups:
-            lists = [
-                [_part(tensors[i], a, b, pool.members) for i in group]
-                for tensors in (pool.parameters, self.gradients, pool.first, pool.second)
-            ]
             if group:
-                yield functools.partial(
-                    torch._fused_adamw_,
-                    *lists,
-                    [],
-                    [pool.step] * len(group),
-                    lr=rate,
-                    beta1=BETAS[0],
-                    beta2=BETAS[1],
-                    weight_decay=decay,
-                    eps=EPSILON,
-                    amsgrad=False,
-                    maximize=False,
-                )
+                lists = [
+                    [_part(tensors[i], a, b, pool.members) for i in group]
+                    for tensors in (pool.parameters, self.gradients, pool.first, pool.second)
+                ]
+                yield self._kernel(lists, rate, decay)
+
+    def _kernel(self, lists: Sequence[list[Tensor]], rate: Any, decay: float) -> Call:
+        """The call that moves parameters by gradients and two kinds of moments, a list of each."""
+        raise TypeError(f"{type(self).__name__} is abstract")
 
     def step(self, norm: Tensor) -> None:
         """Move the parameters; `norm`, () or (P,), receives the gradient's length before clipping."""
@@ -136,6 +128,50 @@ class Adam:
     @property
     def _flat(self) -> Tensor | None:
         return self.gradients[0]._base if self.pool.members is None else None
+
+
+class AdamW(Optimiser):
+    """Adam with decoupled weight decay (Loshchilov & Hutter 2019)."""
+
+    def _kernel(self, lists: Sequence[list[Tensor]], rate: Any, decay: float) -> Call:
+        steps = [self.pool.step] * len(lists[0])
+        return functools.partial(
+            torch._fused_adamw_,
+            *lists,
+            [],
+            steps,
+            lr=rate,
+            beta1=BETAS[0],
+            beta2=BETAS[1],
+            weight_decay=decay,
+            eps=EPSILON,
+            amsgrad=False,
+            maximize=False,
+        )
+
+
+class SGD(Optimiser):
+    """w ← w − ηv, v ← μv + g + λw: stochastic gradient descent, with momentum μ where it is not 0 (Polyak 1964)."""
+
+    def __init__(self, pool: Pool, clips: Sequence[float | None], momentum: float) -> None:
+        super().__init__(pool, clips)
+        self.momentum = momentum
+
+    def _kernel(self, lists: Sequence[list[Tensor]], rate: Any, decay: float) -> Call:
+        parameters, gradients, first, _ = lists
+        return functools.partial(
+            torch._fused_sgd_,
+            parameters,
+            gradients,
+            first if self.momentum else [],
+            weight_decay=decay,
+            momentum=self.momentum,
+            lr=rate,
+            dampening=0.0,
+            nesterov=False,
+            maximize=False,
+            is_first_step=False,
+        )
 
 
 def _outline(paces: Sequence[Pace]) -> list[tuple[int, int, float]]:
