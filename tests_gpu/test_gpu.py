@@ -4,11 +4,15 @@ import numpy as np
 import pytest
 import torch
 from members import KINDS, rows, small
+from sklearn.base import clone
 
+from isthmus import Classifier, decoders, zoo
 from isthmus.populations import fit_together
 
 METHODS = ("transform", "reconstruct", "score_samples")
 SETTINGS = {"max_epochs": 12, "batch_size": 16}
+DRAWING = ("denoising", "variational", "mixture", "vq")  # kinds that draw noise or rows
+GROUPS = np.arange(101) % 4
 
 
 @pytest.fixture(autouse=True)
@@ -39,7 +43,7 @@ def test_the_same_seed_gives_the_same_bits(kind):
     assert history(first) == history(second)
 
 
-@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind not in ("denoising", "variational")])
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind not in DRAWING])
 def test_trained_on_a_gpu_as_on_the_cpu(kind):
     """Where nothing is drawn but the order: all rows at once."""
     settings = SETTINGS | {"batch_size": None, "validation_fraction": 0.0}
@@ -57,6 +61,26 @@ def test_a_population_on_a_gpu_is_its_members_alone(kind):
     for seed, ae in enumerate(together):
         alone = small(kind, device="cuda", random_state=seed, learning_rate=1e-3 * (seed + 1), **SETTINGS).fit(X)
         assert history(ae) == pytest.approx(history(alone), rel=1e-6)
+
+
+@pytest.mark.parametrize("decoder", [None, decoders.PerGroup(), decoders.Conditional()], ids=repr)
+def test_groups_are_heard_on_a_gpu(decoder):
+    ae = zoo.multilevel(4, content=2, hidden=(8,), decoder=decoder, device="cuda", random_state=0, **SETTINGS)
+    eager, graph = (clone(ae).set_params(engine=engine).fit(rows(n=101), groups=GROUPS) for engine in ("eager", "auto"))
+    assert graph.engine_.startswith("one CUDA graph of "), graph.engine_
+    assert history(graph) == pytest.approx(history(eager), rel=1e-6)
+    on_gpu = graph.reconstruct(rows(n=101), GROUPS)
+    graph.module_.cpu()
+    np.testing.assert_allclose(on_gpu, graph.reconstruct(rows(n=101), GROUPS), rtol=1e-8, atol=1e-8)
+
+
+@pytest.mark.parametrize("optimizer", ["adamw", "sgd"])
+def test_a_classifier_trains_as_on_the_cpu(optimizer):
+    settings = SETTINGS | {"batch_size": None, "validation_fraction": 0.0, "optimizer": optimizer, "momentum": 0.9}
+    gpu, cpu = (
+        Classifier(device=device, random_state=0, **settings).fit(rows(n=101), GROUPS) for device in ("cuda", "cpu")
+    )
+    assert history(gpu) == pytest.approx(history(cpu), rel=1e-6)
 
 
 @pytest.mark.parametrize("kind", ["undercomplete", "contractive", "topk"])
