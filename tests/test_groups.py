@@ -7,7 +7,7 @@ import torch
 from members import rows
 from scipy.stats import chi2
 
-from isthmus import Autoencoder, codes, decoders, load, penalties, sweep, zoo
+from isthmus import Autoencoder, codes, decoders, evidence, load, penalties, sweep, zoo
 from isthmus._groups import known, numbered
 from isthmus.errors import DataError, SettingError
 from isthmus.populations import fit_together
@@ -144,8 +144,25 @@ def test_every_group_has_a_decoder_of_its_own():
     with pytest.raises(SettingError) as caught:
         ae.reconstruct(X)
     assert str(caught.value) == (
-        "decoders.PerGroup cannot tell whose decoder to use; without groups; the group of each row, as in fit"
+        "decoders.PerGroup cannot tell whose decoder to use; without groups; the group of each row, as in fit; "
+        "or bind it to one group: ae.for_group(label)"
     )
+
+
+def test_what_is_bound_to_a_group_is_examined_and_not_saved(tmp_path):
+    X, groups = two_domains()
+    sea = X[groups == "sea"]
+    ae = Autoencoder(2, decoder=decoders.PerGroup(), max_epochs=30, random_state=0).fit(X, groups=groups)
+    bound = ae.for_group("sea")
+    found = evidence.examine(bound, sea[:120], sea[120:]).to_dict()
+    assert found["reconstruction"]["r2"] == pytest.approx(bound.score(sea[120:]))
+    with pytest.raises(SettingError) as caught:
+        bound.save(tmp_path)
+    assert str(caught.value) == (
+        "this estimator is bound to the group 'sea'; in save; save the one that for_group was called on, and bind it "
+        "again when it is loaded"
+    )
+    bound.fit(X, groups=groups).save(tmp_path)  # fitted anew it is bound no more
 
 
 def test_a_conditional_decoder_without_a_group_stands_between_them():

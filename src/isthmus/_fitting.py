@@ -222,7 +222,7 @@ def _assemble(ae: Estimator, known: Learned, seed: int) -> None:
     module = ae.build_module(known, seed, _dtype(ae.dtype, known.rows.x.dtype), _device(ae.device))
     _hear(ae, getattr(module, "likelihood", None), known)
     ae.scaler_, ae.module_, ae.seed_, ae.mean_ = known.scaler, module, seed, known.mean
-    for name in ("_state", "n_iter_", "history_", "stopped_", "engine_"):  # of an earlier fit
+    for name in ("_state", "n_iter_", "history_", "stopped_", "engine_", "bound_"):  # of an earlier fit
         ae.__dict__.pop(name, None)
 
 

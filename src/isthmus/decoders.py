@@ -168,6 +168,7 @@ class _PerGroup(nn.Module):
                 "decoders.PerGroup cannot tell whose decoder to use",
                 where="without groups",
                 expected="the group of each row, as in fit",
+                hint="or bind it to one group: ae.for_group(label)",
             )
         theta = self.decoders[0](z)
         for group, decoder in enumerate(self.decoders[1:], start=1):

@@ -19,7 +19,7 @@ from isthmus._groups import known, numbered, read_groups
 from isthmus._inputs import read_rows, read_weights
 from isthmus.assembly import Blueprint
 from isthmus.autoencoder import Composition
-from isthmus.errors import DataError
+from isthmus.errors import DataError, SettingError
 from isthmus.inference import batched
 from isthmus.scaling import Scaler
 
@@ -44,6 +44,7 @@ class Fitted(BaseEstimator):
     groups_: NDArray[Any]
     mean_: Array
     seed_: int
+    bound_: object  # the one group whose decoder is used, where `for_group` chose it
 
     def transform(self, X: ArrayLike, groups: ArrayLike | None = None) -> Array:
         """The code of each row, (N, K). Deterministic: a code with a distribution gives its mean."""
@@ -114,7 +115,7 @@ class Fitted(BaseEstimator):
         """
         number = int(self._for_decoder(np.asarray([group]))[0])
         twin = copy.copy(self)
-        twin.module_ = self._module().decoding_as(number)
+        twin.module_, twin.bound_ = self._module().decoding_as(number), group
         return cast("Autoencoder", twin)
 
     def encoding(self) -> tuple[Part, Part, int, tuple[int, ...], dict[str, torch.Tensor]]:
@@ -148,6 +149,12 @@ class Fitted(BaseEstimator):
         Networks of your own are not in the files: pass them to `load` again, by the name of their slot.
         """
         check_is_fitted(self, "module_")
+        if hasattr(self, "bound_"):
+            raise SettingError(
+                f"this estimator is bound to the group {self.bound_!r}",
+                where="in save",
+                hint="save the one that for_group was called on, and bind it again when it is loaded",
+            )
         saving.save_autoencoder(self, Path(folder))
 
     def _module(self) -> Composition:
