@@ -42,8 +42,8 @@ LAYERS = (
     ("cli", "__init__", "__main__"),
 )
 RANK = {name: rank for rank, row in enumerate(LAYERS) for name in row}
-# `to_html` draws: evidence loads the report where it is called, and only there.
-LAZY_UPWARD = {("evidence", "report")}
+# `to_html` draws, `fit(watch=...)` looks: what lies above is loaded where it is called, and only there.
+LAZY_UPWARD = {("evidence", "report"), ("_fitting", "evidence")}
 
 
 def unit(name):
@@ -148,7 +148,7 @@ def test_there_is_one_training_loop():
     kernels = calls_of("torch._fused_adamw_", "torch._fused_sgd_")
     assert kernels | {"training/optimiser.py"} == {"training/optimiser.py"}
     asked = calls_of("autograd.grad")
-    assert asked == {"training/steps.py", "jacobians.py", "seeing/pulling.py"}, (
+    assert asked == {"training/steps.py", "jacobians.py", "seeing/pulling.py", "evidence/gradients.py"}, (
         "losses are differentiated in training/steps.py alone"
     )
     assert calls_of(".optimiser.step") == {"training/steps.py"}

@@ -18,6 +18,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from isthmus._constraints import OneOf
+from isthmus._constraints import check as check_settings
 from isthmus.assembly import assemble
 from isthmus.autoencoder import Composition
 from isthmus.errors import SettingError
@@ -91,16 +93,35 @@ class Job:
         ae.module_.eval()
 
 
-def fit(ae: Estimator, table: Table, observers: Sequence[Observer] = (), resume: Path | None = None) -> None:
+def fit(
+    ae: Estimator,
+    table: Table,
+    observers: Sequence[Observer] = (),
+    resume: Path | None = None,
+    watch: str | None = None,
+) -> None:
     """Learn scaling and weights from rows; leaves the fitted attributes on `ae`."""
+    check_settings("fit", {"watch": watch}, {"watch": OneOf((None, "gradients"))})
     seed = seed_of(ae)
     job = prepared(ae, learned(ae, table, seed), seed, observers)
     if resume is not None:
         read_checkpoint(resume, job.member.state)
+    ae.__dict__.pop("gradients_", None)  # of an earlier fit
+    observers = [*observers, *([_microscope(ae, job, seed)] if watch else [])]
     with ExitStack() as stack:
         stack.callback(job.finish)
         shown = [stack.enter_context(bar())] if ae.verbose else []
         train(job.member.state, job.rows, job.member.settings, job.held_out, [*observers, *shown])
+
+
+def _microscope(ae: Estimator, job: Job, seed: int) -> Observer:
+    """What looks at the gradients of the first weights now, and of those that every epoch leaves."""
+    from isthmus.evidence.gradients import GradientMicroscope, watching
+
+    ae.gradients_ = GradientMicroscope(ae.module_)
+    look = watching(ae.gradients_, job.rows, seed)
+    look(job.member.state)
+    return look
 
 
 def learned(ae: Estimator, table: Table, seed: int) -> Learned:

@@ -138,10 +138,11 @@ momentum, validation_fraction, early_stopping, patience, random_state, device, d
         y: ArrayLike,
         sample_weight: ArrayLike | None = None,
         *,
+        watch: str | None = None,
         observers: Sequence[Observer] = (),
         resume: Path | None = None,
     ) -> Self:
-        """Train on rows X, (N, D), and their classes y, (N,): numbers or texts.
+        """Train on rows X, (N, D), and their classes y, (N,): numbers or texts. `watch` is as in `Autoencoder.fit`.
 
         Raises
         ------
@@ -155,7 +156,7 @@ momentum, validation_fraction, early_stopping, patience, random_state, device, d
         self.validate()
         rows = read_rows(self, X, reset=True)
         table = Table(rows, read_weights(sample_weight, rows), self.number_classes(y, len(rows)))
-        fitting.fit(self, table, observers, resume)
+        fitting.fit(self, table, observers, resume, watch)
         return self
 
     def partial_fit(

@@ -242,6 +242,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Generative)
         sample_weight: ArrayLike | None = None,
         *,
         groups: ArrayLike | None = None,
+        watch: str | None = None,
         observers: Sequence[Observer] = (),
         resume: Path | None = None,
     ) -> Self:
@@ -256,6 +257,9 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Generative)
             A row of weight 2 counts as two rows, one of weight 0 as none.
         groups : array-like of shape (N,), optional
             A label for each row, where a part needs its group (`codes.Grouped`, `decoders.PerGroup`, …).
+        watch : {"gradients"}, optional
+            Look at what comes back through every layer, before the first epoch and after each; leaves `gradients_`, an
+            `evidence.GradientMicroscope`.
         observers : sequence of callables
             Each is called with the training state at every epoch's end.
         resume : path, optional
@@ -272,7 +276,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Generative)
         """
         self.validate()
         X = read_rows(self, X, reset=True)
-        fitting.fit(self, self.table(X, read_weights(sample_weight, X), groups), observers, resume)
+        fitting.fit(self, self.table(X, read_weights(sample_weight, X), groups), observers, resume, watch)
         return self
 
     def partial_fit(

@@ -2,6 +2,7 @@
 
 from isthmus.evidence.disentanglement import disentanglement
 from isthmus.evidence.examine import Evidence, examine, examine_with
+from isthmus.evidence.gradients import GradientMicroscope
 from isthmus.evidence.intervals import Estimate
 from isthmus.evidence.reference import Reference
 from isthmus.evidence.scorer import scorer
@@ -11,6 +12,7 @@ __all__ = [
     "NAMES",
     "Estimate",
     "Evidence",
+    "GradientMicroscope",
     "Reference",
     "Verdict",
     "disentanglement",
