@@ -125,10 +125,11 @@ def save(run: dict[str, Any], options: argparse.Namespace) -> None:
     if find_spec("matplotlib") is None:
         say("no picture: matplotlib is not installed")
     else:
-        from speed.picture import draw
+        from speed.picture import draw, main_cases
 
-        picture = out.with_suffix(".png")
-        draw(run["cases"], picture, headline(run))
+        if main_cases(run["cases"]):
+            picture = out.with_suffix(".png")
+            draw(run["cases"], picture, headline(run))
     text = note.write(run, reach(options.device), picture.name if picture else None)
     out.with_suffix(".md").write_text(text, encoding="utf-8")
     say(f"wrote {out}.json, .md" + (" and .png" if picture else ""))

@@ -37,7 +37,7 @@ class TotalCorrelation(Penalty):
     """
 
     strength: float = 5.0
-    references: int = 128
+    references: int = 64
     warm_up: int = 0
     needs: ClassVar[str | None] = "gaussian"
     cure: ClassVar[str] = "codes.Gaussian()"
@@ -59,28 +59,29 @@ class _TotalCorrelation:
         size = min(self.references, len(p.z))
         whole = len(p.z) // size * size
         with torch.autocast(p.z.device.type, enabled=False):  # (z − μ) / σ needs every digit
-            blocks = [_block(p, slice(start, start + size), 0) for start in range(0, whole, size)]
+            rows = [_dependence(p, slice(0, whole), size, 0)]
             if rest := len(p.z) - whole:
-                blocks.append(_block(p, slice(len(p.z) - size, len(p.z)), size - rest))
-            return self.strength * p.ramp(self.settles) * torch.cat(blocks)
+                rows.append(_dependence(p, slice(len(p.z) - size, len(p.z)), size, size - rest))
+            return self.strength * p.ramp(self.settles) * torch.cat(rows)
 
 
-def _block(p: Pass, rows: slice, first: int) -> Tensor:
-    """log q(z) − Σₖ log q(zₖ) of the rows of a block from its `first` on, q the mean of its M rows' posteriors.
+def _dependence(p: Pass, rows: slice, size: int, first: int) -> Tensor:
+    """log q(z) − Σₖ log q(zₖ) of the rows of blocks of M from the `first` on, q the mean of a block's posteriors.
 
     With u = (z − μ) / σ for every pair of rows, log N(z; μ, σ²) is −log σ − ½u² up to a constant that cancels. A row's
     own u keeps each sum over rows far from 0, and σ has its bounds, so that no maximum need be taken out of it.
     """
-    z, mean, log_variance = (_fine(t[rows]) for t in (p.z, p.stats["mean"], p.stats["log_variance"]))
-    share = _log_shares(z, p.weight if p.weight is None else p.weight[rows])  # (M,)
-    precision = torch.exp(-0.5 * log_variance)  # 1 / σ, (M, K)
-    drawn = torch.stack([z[first:], torch.ones_like(z[first:])], dim=-1).transpose(0, 1)  # (K, n, 2)
-    held = torch.stack([precision, -mean * precision], dim=0).permute(2, 0, 1)  # (K, 2, M)
-    heights = (share[:, None] - 0.5 * log_variance).T[:, None]  # (K, 1, M)
-    pairs = heights - 0.5 * torch.bmm(drawn, held).square()  # (K, n, M)
-    marginals = pairs.exp().sum(dim=-1).log().sum(dim=0)
-    joint = torch.logsumexp(pairs.sum(dim=0) - (len(pairs) - 1) * share, dim=-1)
-    return joint - marginals
+    codes = (p.z, p.stats["mean"], p.stats["log_variance"])
+    z, mean, log_variance = (_fine(t[rows]).reshape(-1, size, t.shape[1]) for t in codes)  # (B, M, K)
+    share = _log_shares(z, None if p.weight is None else p.weight[rows].reshape(-1, size))  # (B, M)
+    precision = torch.exp(-0.5 * log_variance)  # 1 / σ
+    drawn = torch.stack([z[:, first:], torch.ones_like(z[:, first:])], dim=-1).transpose(1, 2)  # (B, K, n, 2)
+    held = torch.stack([precision, -mean * precision], dim=1).permute(0, 3, 1, 2)  # (B, K, 2, M)
+    heights = (share[:, :, None] - 0.5 * log_variance).transpose(1, 2)[:, :, None]  # (B, K, 1, M)
+    pairs = heights - 0.5 * (drawn @ held).square()  # (B, K, n, M)
+    marginals = pairs.exp().sum(dim=-1).log().sum(dim=1)
+    joint = torch.logsumexp(pairs.sum(dim=1) - (z.shape[2] - 1) * share[:, None], dim=-1)
+    return (joint - marginals).reshape(-1)
 
 
 def _fine(t: Tensor) -> Tensor:
@@ -89,11 +90,11 @@ def _fine(t: Tensor) -> Tensor:
 
 
 def _log_shares(z: Tensor, weight: Tensor | None) -> Tensor:
-    """log of the share that each row has of the aggregate, (M,); that of a row that counts nothing is very small."""
+    """log of the share that each row has of its block, (B, M); that of a row that counts nothing is very small."""
     if weight is None:
-        return torch.full_like(z[:, 0], -math.log(len(z)))
+        return torch.full_like(z[:, :, 0], -math.log(z.shape[1]))
     floor = math.sqrt(torch.finfo(z.dtype).tiny)
-    return torch.log((weight / weight.sum().clamp_min(floor)).clamp_min(floor))
+    return torch.log((weight / weight.sum(dim=1, keepdim=True).clamp_min(floor)).clamp_min(floor))
 
 
 @dataclass
