@@ -88,8 +88,9 @@ def _render(factors: npt.NDArray[np.int64], side: int, levels: tuple[int, ...]) 
     across, down = at[None, None, :] - x, at[None, :, None] - y
     u = (np.cos(angle) * across + np.sin(angle) * down) / length  # along the shape, half of whose length is 1
     v = (np.cos(angle) * down - np.sin(angle) * across) / length
-    kinds = [factors[:, :1, None] == i for i in range(len(SHAPES))]
-    inside = np.select(kinds, [_rectangle(u, v), _ellipse(u, v), _triangle(u, v)])
+    present = np.unique(factors[:, 0])
+    kinds = [factors[:, :1, None] == i for i in present]
+    inside = np.select(kinds, [(_rectangle, _ellipse, _triangle)[i](u, v) for i in present])
     cells = inside.reshape(len(factors), side, POINTS, side, POINTS)
     return cells.mean(axis=(2, 4), dtype=np.float32).reshape(len(factors), -1)
 
