@@ -84,7 +84,7 @@ _SETS = (
         0,
         765,
         "10x Genomics (Zheng and others 2017), PBMC 68k as scanpy reduces it: counts of 765 genes in 700 blood cells",
-        "CC BY 4.0",
+        "as scanpy's sample",
         download=True,
     ),
     SetInfo(
@@ -93,7 +93,7 @@ _SETS = (
         0,
         64 * 64,
         "Matthey and others 2017, 64 × 64 sprites, drawn at random from the 737,280",
-        "Apache 2.0",
+        "as its files say",
         download=True,
     ),
 )
