@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -129,20 +130,17 @@ def watching(scope: GradientMicroscope, rows: Rows, seed: int) -> Observer:
     return look
 
 
-class _as_trained:  # noqa: N801  # used like a function
-    """A network in training mode, its buffers as they were afterwards."""
-
-    def __init__(self, network: nn.Module) -> None:
-        self.network, self.training = network, network.training
-
-    def __enter__(self) -> None:
-        self.kept = [(buffer, buffer.clone()) for buffer in self.network.buffers()]
-        self.network.train()
-
-    def __exit__(self, *fault: object) -> None:
-        self.network.train(self.training)
+@contextmanager
+def _as_trained(network: nn.Module) -> Iterator[None]:
+    """A network in training mode; its buffers and its mode are afterwards as they were."""
+    training, kept = network.training, [(buffer, buffer.clone()) for buffer in network.buffers()]
+    network.train()
+    try:
+        yield
+    finally:
+        network.train(training)
         with torch.no_grad():
-            for buffer, was in self.kept:
+            for buffer, was in kept:
                 buffer.copy_(was)
 
 
