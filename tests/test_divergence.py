@@ -25,7 +25,7 @@ def passed(n=50, size=4, weight=None, epoch=None):
     x = torch.zeros(n, 1, dtype=torch.float64)
     exact = kl_divergence(Normal(stats["mean"], (stats["log_variance"] / 2).exp()), Normal(0.0, 1.0))
     when = None if epoch is None else torch.tensor(float(epoch))
-    return code, Pass(x, x, None, z, stats, x, weight, context=None, epoch=when), exact
+    return code, Pass(x, x, None, z, stats, x, weight, epoch=when), exact
 
 
 def term(code, **settings):

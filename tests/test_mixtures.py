@@ -9,7 +9,7 @@ from members import rows
 from sklearn.metrics import adjusted_rand_score
 from sklearn.mixture import GaussianMixture
 
-from isthmus import Autoencoder, codes, encoders, load, mixtures, penalties, priors, zoo
+from isthmus import Autoencoder, codes, encoders, load, mixtures, priors, zoo
 from isthmus.errors import DataError, SettingError
 from isthmus.populations import fit_together
 
@@ -25,15 +25,9 @@ def planted(seed=0, n=600, d=10, clusters=5, apart=7.0):
     return means[y] + rng.normal(size=(n, d)), y
 
 
-def kind(components, seed, restart=10, **settings):
-    """What `zoo.mixture` composes."""
-    return Autoencoder(
-        8,
-        encoder=encoders.MLP((64,)),
-        code=codes.Gaussian(priors.Mixture(components, restart=restart)),
-        penalty=penalties.Divergence(0.1, warm_up=10),
-        **{"max_epochs": 30, "batch_size": 32, "random_state": seed} | settings,
-    )
+def kind(components, seed, **settings):
+    small = {"hidden": (64,), "max_epochs": 30, "batch_size": 32, "random_state": seed}
+    return zoo.mixture(8, components, **(small | settings))
 
 
 @pytest.mark.parametrize(("d", "clusters"), [(10, 5), (4, 3), (20, 8)])
@@ -62,7 +56,7 @@ def test_a_mixture_restarts_once(monkeypatch):
     X, _ = planted(n=200)
     kind(3, 0, max_epochs=12).fit(X)
     assert [z.shape for z in heard] == [(180, 8)]
-    kind(3, 0, restart=0, max_epochs=12).fit(X)
+    kind(3, 0, code=codes.Gaussian(priors.Mixture(3, restart=0)), max_epochs=12).fit(X)
     kind(3, 0, max_epochs=10).fit(X)
     assert len(heard) == 1
 

@@ -271,9 +271,13 @@ def _hear(ae: Estimator, likelihood: Likelihood | None, known: Learned) -> None:
 
 def check_discrete(ae: Estimator, X: Array, where: str) -> None:
     """Refuse rows X, (N, D), in input units, off the grid that a fitted model's likelihood has probabilities for."""
-    asked = demands(ae, X.shape[1])
-    if any(demand.support.discrete for demand in asked):
-        check(asked, ae.scaler_.apply(X), where, discrete=True)
+    if is_discrete(ae):
+        check(demands(ae, X.shape[1]), ae.scaler_.apply(X), where, discrete=True)
+
+
+def is_discrete(ae: Estimator) -> bool:
+    """Whether a fitted model's likelihood has probabilities for whole numbers or levels alone in some column."""
+    return any(demand.support.discrete for demand in demands(ae, ae.n_features_in_))
 
 
 def _note(ae: Estimator, state: State) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
+import copy
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import prod
@@ -183,7 +183,7 @@ def _around_mirror(part: Spec, blueprint: Blueprint) -> Spec:
     if getattr(part, "decoder", part) is not None:
         return part
     mirror = getattr(blueprint.slot("encoder"), "mirror", decoders.MLP)
-    return dataclasses.replace(part, decoder=mirror())  # type: ignore[type-var]
+    return copy.copy(part).set_params(decoder=mirror())
 
 
 def _corruption(blueprint: Blueprint) -> corruptions.Corruption:

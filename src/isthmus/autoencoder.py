@@ -69,7 +69,7 @@ class Composition(nn.Module):
         way = trail(self.encoder, x_tilde)
         z, stats = self.code(way[-1], context, rng)
         epoch = self.epoch if self.training and rng is not None else None
-        return Pass(x, x_tilde, mask, z, stats, self.decoder(z, context), weight, rng, way, context, epoch)
+        return Pass(x, x_tilde, mask, z, stats, self.decoder(z, context), weight, rng, way, epoch)
 
     def objective(self, p: Pass) -> dict[str, Tensor]:
         """The loss as named terms, each a mean over rows of sums over a row's numbers; their sum is minimised."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import numpy as np
 import torch
@@ -38,6 +38,7 @@ class Fitted(BaseEstimator):
     are passed together; a decoder takes those it was trained with.
     """
 
+    saved_as: ClassVar[str] = "Autoencoder"  # the name of its reader in `loading`
     module_: Composition
     scaler_: Scaler
     blueprint_: Blueprint
@@ -102,7 +103,7 @@ class Fitted(BaseEstimator):
             Where the likelihood has probabilities for whole numbers or levels alone, and rows hold others.
         """
         module = self._module()
-        fitting.check_discrete(self, read_rows(self, X, reset=False), "in score_samples")
+        self._check_grid(X, "in score_samples")
         return self._each(X, lambda x, z, c: -module.likelihood.nll(module.decoder(z, c), x).sum(dim=-1), groups)
 
     def for_group(self, group: object) -> Autoencoder:
@@ -186,6 +187,10 @@ class Fitted(BaseEstimator):
             return function(x, z, _whole(group[:, 0]))
 
         return batched(module, split, beside.astype(rows.dtype), after=after)
+
+    def _check_grid(self, X: ArrayLike, where: str) -> None:
+        if fitting.is_discrete(self):
+            fitting.check_discrete(self, read_rows(self, X, reset=False), where)
 
     def _for_decoder(self, labels: NDArray[Any]) -> NDArray[np.integer]:
         """Numbers of groups, which have to be known where the decoder hears them."""

@@ -12,7 +12,6 @@ from isthmus import _fitting as fitting
 from isthmus import bounds, generating
 from isthmus._constraints import check, count
 from isthmus._groups import read_groups
-from isthmus._inputs import read_rows
 from isthmus.errors import DataError, SettingError
 from isthmus.fitted import Fitted
 
@@ -134,7 +133,7 @@ class Generative(Fitted):
         """
         check("log_likelihood", {"samples": samples}, {"samples": count()})
         module, rows = self._module(), self.scale(X)
-        fitting.check_discrete(self, read_rows(self, X, reset=False), "in log_likelihood")
+        self._check_grid(X, "in log_likelihood")
         hears = groups is not None and fitting.needs_groups(self.blueprint_.slots.get("decoder"))
         context = self._for_decoder(read_groups(groups, len(rows))) if groups is not None and hears else None
         return bounds.log_likelihood(module, rows, samples, fitting.seed_from(random_state), context).value

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Generator, Tensor
 
 
@@ -22,7 +22,6 @@ class Pass:
     weight: Float[Tensor, " N"] | None = None  # None: all 1
     rng: Generator | None = None  # None: everything is deterministic
     trail: Sequence[Float[Tensor, "N H"]] = ()  # what the encoder's layers gave before they bend; the last: its output
-    context: Int[Tensor, " N"] | None = None
     epoch: Float[Tensor, ""] | None = None  # epochs trained before this one; None: not in training
 
     def mean(self, rows: Tensor) -> Tensor:

@@ -41,7 +41,7 @@ LEARNED = (
 
 def save_autoencoder(ae: Autoencoder, folder: Path, extra: dict[str, Any] | None = None) -> None:
     """Write the two files, each beside and then renamed. `extra` goes into the configuration as it is."""
-    _save(folder, {"estimator": "Autoencoder", **describe(ae), **(extra or {})}, tensors(ae))
+    _save(folder, {"estimator": ae.saved_as, **describe(ae), **(extra or {})}, tensors(ae))
 
 
 def save_classifier(classifier: Classifier, folder: Path) -> None:

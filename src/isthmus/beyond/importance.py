@@ -5,13 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from inspect import Parameter, Signature, signature
-from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
 from torch import Generator, Tensor
 
-from isthmus import codes, saving
+from isthmus import codes
 from isthmus._constraints import Constraint, Flag, OneOf, check_names, count
 from isthmus._fitting import Learned
 from isthmus.autoencoder import Composition
@@ -45,7 +44,7 @@ class Weighted(Composition):
         way = trail(self.encoder, x_tilde)
         context = None if context is None else context.repeat(self.samples)
         z, stats = self.code(way[-1].repeat(self.samples, 1), context, rng)
-        return Pass(x, x_tilde, mask, z, stats, self.decoder(z, context), weight, rng, way, context)
+        return Pass(x, x_tilde, mask, z, stats, self.decoder(z, context), weight, rng, way)
 
     def objective(self, p: Pass) -> dict[str, Tensor]:
         """The negative bound, a mean over rows."""
@@ -71,7 +70,7 @@ def _with_the_settings_of(base: type) -> Callable[[Callable[..., None]], Callabl
         known = {p.name for p in own}
         lent = [p for p in signature(base).parameters.values() if p.name not in known]
         full = Signature([*own, *(p.replace(kind=Parameter.KEYWORD_ONLY) for p in lent)])
-        setattr(init, "__signature__", full)  # noqa: B010  # a function's own attribute, which mypy does not know
+        vars(init)["__signature__"] = full
         return init
 
     return told
@@ -98,6 +97,7 @@ class ImportanceWeighted(Autoencoder):
         the bound holds the divergence already.
     """
 
+    saved_as: ClassVar[str] = "ImportanceWeighted"
     constraints: ClassVar[Mapping[str, Constraint]] = {
         **Autoencoder.constraints,
         "penalty": OneOf((None,)),
@@ -136,11 +136,6 @@ class ImportanceWeighted(Autoencoder):
     def unit_interval(self) -> bool:
         """Whether rows have to lie in [0, 1]."""
         return self.binarise or super().unit_interval
-
-    def save(self, folder: str | Path) -> None:
-        """Write `config.json` and `model.safetensors` into a folder; `isthmus.load` reads them back."""
-        self._module()
-        saving.save_autoencoder(self, Path(folder), {"estimator": type(self).__name__})
 
 
 def weighted(parts: Composition, slots: Mapping[str, Any]) -> Weighted:

@@ -94,8 +94,8 @@ class MixturePrior(Prior):
     def restart(self, mean: Tensor, log_variance: Tensor) -> None:
         """Begin anew as the mixture fitted to the means, the best of several starts; what draws vary more is added.
 
-        Clusters may lie askew in the fit, which finds them better, where codes are few all in the same way; of their
-        covariances the variances are kept. Fewer codes than components change nothing.
+        The fit has whole covariances, which finds clusters that lie askew; one for all where codes are few. Of them the
+        variances are kept. Fewer codes than components change nothing.
         """
         if len(mean) < self.components:
             return
