@@ -1,5 +1,18 @@
-"""What must be set before scipy and scikit-learn are imported."""
+"""What must be set before scipy and scikit-learn are imported, and the same unseeded draws in every run."""
 
 import os
+from collections.abc import Iterator
+
+import pytest
 
 os.environ.setdefault("SCIPY_ARRAY_API", "1")  # scikit-learn skips its check of array input without it
+
+
+@pytest.fixture(autouse=True)
+def same_unseeded_draws() -> Iterator[None]:
+    """Networks of torch's own that a test builds have the same first weights in every run."""
+    import torch
+
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        yield
