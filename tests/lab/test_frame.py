@@ -60,6 +60,7 @@ def test_result_and_files(tmp_path):
         "seeds": 7,
         "settings": {"sides": 2, "weight": 1.0, "sizes": [1, 2]},
         "measured": {"sides": 2.0, "tosses": 7.0},
+        "series": {},
         "expected": {"sides": ["==", 2]},
         "holds": True,
         "figures": [],

@@ -23,10 +23,21 @@ OPERATORS: Mapping[str, Callable[[float, float], bool]] = {
 
 @dataclass(frozen=True)
 class Measured:
-    """What an experiment found: numbers by key, and functions that draw, each on an empty figure, by file name."""
+    """What an experiment found.
+
+    Attributes
+    ----------
+    numbers : mapping
+        A number by key; the verdict is computed of these alone.
+    figures : mapping
+        Functions that draw, each on an empty figure, by file name.
+    series : mapping
+        What the figures draw beside the numbers, in plain JSON types: no figure shows a number that is not told.
+    """
 
     numbers: Mapping[str, float]
     figures: Mapping[str, Callable[[Figure], None]] = field(default_factory=dict)
+    series: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

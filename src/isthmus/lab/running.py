@@ -11,6 +11,7 @@ from typing import Any
 from isthmus._constraints import check_names
 from isthmus._files import atomic, atomic_write_text
 from isthmus.errors import SettingError
+from isthmus.lab.drawing import STYLE
 from isthmus.lab.experiment import Experiment, Measured, holds
 from isthmus.lab.registry import EXPERIMENTS
 from isthmus.plain import plain
@@ -59,6 +60,7 @@ def run(experiment: Experiment, protocol: Protocol, out: Path) -> dict[str, Any]
         "seeds": seeds,
         "settings": plain(settings),
         "measured": plain(numbers),
+        "series": plain(measured.series),
         "expected": {key: list(bound) for key, bound in expected.items()},
         "holds": holds(numbers, expected),
         "seconds": seconds,
@@ -121,14 +123,16 @@ def _draw(experiment: Experiment, measured: Measured, out: Path) -> list[str]:
     """One PNG a figure; none where the packages that draw are not installed."""
     if not can_draw():
         return []
+    import matplotlib as mpl
     from matplotlib.figure import Figure
 
     paths = []
-    for name, draw in measured.figures.items():
-        figure = Figure(figsize=SIZE, layout="constrained")
-        draw(figure)
-        path = out / f"{experiment.name}-{name}.png"
-        with atomic(path) as beside:
-            figure.savefig(beside, dpi=120)
-        paths.append(str(path))
+    with mpl.rc_context(STYLE):
+        for name, draw in measured.figures.items():
+            figure = Figure(figsize=SIZE, layout="constrained")
+            draw(figure)
+            path = out / f"{experiment.name}-{name}.png"
+            with atomic(path) as beside:
+                figure.savefig(beside, dpi=120)
+            paths.append(str(path))
     return paths

@@ -1,0 +1,111 @@
+"""Pictures for a lecture hall: large type, colours that everybody can tell apart, and only numbers that are told.
+
+Every colour comes with a marker and a line style of its own, so that nothing is said by colour alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.cm import ScalarMappable
+    from matplotlib.typing import RcKeyType
+
+Array = NDArray[np.floating]
+Field = Mapping[str, Any]
+Json = Any
+
+# Okabe & Ito (2008): told apart by all three kinds of colour blindness.
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+LINES = ("-", "--", "-.", ":", (0, (5, 1)), (0, (3, 1, 1, 1)), (0, (1, 1)))
+CLASSES = (COLOURS[0], COLOURS[1])  # of the points of two classes, drawn with the first two markers
+STYLE: dict[RcKeyType, Any] = {
+    "font.size": 12,
+    "axes.titlesize": 12,
+    "axes.labelsize": 12,
+    "xtick.labelsize": 11,
+    "ytick.labelsize": 11,
+    "legend.fontsize": 11,
+    "legend.frameon": False,
+    "figure.titlesize": 13,
+    "lines.linewidth": 2,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+}
+DIGITS = 4  # that a picture shows of a number, at most
+SIDE = 61  # points a side of a field
+
+
+def rounded(value: Json, digits: int = DIGITS) -> Json:
+    """Numbers with so many digits, in plain lists and mappings: what is drawn is then what is told."""
+    if isinstance(value, Mapping):
+        return {str(key): rounded(inner, digits) for key, inner in value.items()}
+    if isinstance(value, np.ndarray | list | tuple):
+        return [rounded(inner, digits) for inner in value]
+    if isinstance(value, np.generic):
+        value = value.item()
+    return float(f"{value:.{digits}g}") if isinstance(value, float) else value
+
+
+def field(predict: Callable[[Array], ArrayLike], low: float = -1.25, high: float = 1.25, side: int = SIDE) -> Field:
+    """What a function of points (N, 2), such as a probability, gives on a square of the plane, as told in JSON."""
+    across = np.linspace(low, high, side)
+    points = np.stack(np.meshgrid(across, across), axis=-1).reshape(-1, 2)
+    values = np.asarray(predict(points), dtype=float).reshape(side, side)
+    return {"low": low, "high": high, "values": np.round(values, 2).tolist()}
+
+
+def regions(axes: Axes, found: Field, points: ArrayLike = (), classes: ArrayLike = ()) -> None:
+    """The probability of the second class as shades, its boundary at one half, and points (N, 2) of two classes."""
+    extent = (found["low"], found["high"])
+    across = np.linspace(*extent, len(found["values"]))
+    values: Array = np.asarray(found["values"], dtype=float)
+    axes.contourf(across, across, values, np.linspace(0, 1, 11), cmap=_shades(), alpha=0.7, extend="both")
+    if values.min() < 0.5 < values.max():
+        axes.contour(across, across, values, [0.5], colors="black", linewidths=1.5)
+    at, of = np.asarray(points, dtype=float).reshape(-1, 2), np.asarray(classes)
+    for which, colour in enumerate(CLASSES):
+        x, y = at[of == which].T if len(at) else ((), ())
+        axes.plot(x, y, MARKERS[which], color=colour, markersize=4, markeredgecolor="white", markeredgewidth=0.4)
+    axes.set(xlim=extent, ylim=extent, xticks=[], yticks=[], aspect="equal")
+
+
+def bands(axes: Axes, x: Sequence[float], found: Mapping[str, Sequence[float]], label: str, place: int) -> None:
+    """A median with its quartiles over seeds, as `quartiles` told them: a line with markers, and a band around it."""
+    colour = COLOURS[place]
+    axes.plot(x, found["median"], color=colour, marker=MARKERS[place], linestyle=LINES[place], label=label)
+    axes.fill_between(x, found["lower"], found["upper"], color=colour, alpha=0.2, linewidth=0)
+
+
+def quartiles(values: ArrayLike) -> dict[str, list[float]]:
+    """Over the first axis, the seeds, of (seeds, points): median and quartiles, rounded for a picture."""
+    lower, median, upper = np.nanquantile(np.asarray(values, dtype=float), (0.25, 0.5, 0.75), axis=0)
+    return {"median": rounded(median), "lower": rounded(lower), "upper": rounded(upper)}
+
+
+def table(
+    axes: Axes, values: ArrayLike, rows: Sequence[str], columns: Sequence[str], form: str = "{:.2g}", **how: Any
+) -> ScalarMappable:
+    """A matrix as shades with each number written in its place; `how` goes to `imshow`."""
+    numbers = np.asarray(values, dtype=float)
+    image = axes.imshow(numbers, **({"cmap": "cividis", "aspect": "auto"} | how))
+    for (i, j), number in np.ndenumerate(numbers):
+        shade = float(np.asarray(image.norm(number)))
+        axes.text(j, i, form.format(number), ha="center", va="center", color="white" if shade < 0.55 else "black")
+    axes.set_xticks(range(len(columns)), columns)
+    axes.set_yticks(range(len(rows)), rows)
+    axes.spines[:].set_visible(False)
+    axes.tick_params(length=0)
+    return image
+
+
+def _shades() -> Any:
+    from matplotlib.colors import LinearSegmentedColormap
+
+    return LinearSegmentedColormap.from_list("classes", (CLASSES[0], "#FFFFFF", CLASSES[1]))
