@@ -21,18 +21,19 @@ LAYERS = (
     ("errors", "plain", "threads", "recording"),
     ("_constraints", "_files"),
     ("_spec", "data"),
-    ("nn",),
+    ("nn", "kernels", "handmade"),
     ("priors",),
     ("codes", "corruptions", "decoders", "encoders", "likelihoods", "networks", "passes"),
     ("jacobians", "penalties", "foreign"),
-    ("autoencoder", "classification"),
+    ("autoencoder", "classification", "regression"),
     ("assembly", "inference", "scaling", "saving", "_inputs", "_groups", "bounds", "paths"),
     ("training",),
     ("progress",),
     ("_fitting",),
     ("fitted", "generative", "generating"),
     ("estimators",),
-    ("anomaly", "zoo", "mixtures", "populations", "boltzmann", "classifier", "beyond", "samplers"),
+    ("supervised",),
+    ("anomaly", "zoo", "mixtures", "populations", "boltzmann", "classifier", "regressor", "beyond", "samplers"),
     ("pretraining", "enlarging"),
     ("loading", "trials"),
     ("evidence", "seeing"),
@@ -148,7 +149,7 @@ def test_there_is_one_training_loop():
     kernels = calls_of("torch._fused_adamw_", "torch._fused_sgd_")
     assert kernels | {"training/optimiser.py"} == {"training/optimiser.py"}
     asked = calls_of("autograd.grad")
-    assert asked == {"training/steps.py", "jacobians.py", "seeing/pulling.py", "evidence/gradients.py"}, (
+    assert asked == {"training/steps.py", "jacobians.py", "seeing/pulling.py", "evidence/backwards.py"}, (
         "losses are differentiated in training/steps.py alone"
     )
     assert calls_of(".optimiser.step") == {"training/steps.py"}

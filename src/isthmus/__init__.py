@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from isthmus.estimators import Autoencoder
     from isthmus.loading import load
     from isthmus.pretraining import finetune
+    from isthmus.regressor import Regressor
     from isthmus.sweeping import sweep
 
 __version__ = "0.1.0"
@@ -39,6 +40,7 @@ _NAMES = {
     "Autoencoder": "estimators",
     "BoltzmannMachine": "boltzmann",
     "Classifier": "classifier",
+    "Regressor": "regressor",
     "finetune": "pretraining",
     "load": "loading",
     "sweep": "sweeping",
@@ -64,6 +66,7 @@ __all__ = [
     "Autoencoder",
     "BoltzmannMachine",
     "Classifier",
+    "Regressor",
     "beyond",
     "codes",
     "corruptions",

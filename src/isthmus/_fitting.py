@@ -8,7 +8,7 @@ they have to lie in [0, 1].
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from isthmus._constraints import OneOf
 from isthmus._constraints import check as check_settings
@@ -29,7 +30,7 @@ from isthmus.likelihoods.support import Demands, check
 from isthmus.progress import bar
 from isthmus.scaling import Scaler, check_varies, scaler_for
 from isthmus.training import Rows, Settings, State, read_checkpoint, train
-from isthmus.training.loop import Member, Observer
+from isthmus.training.loop import Audience, Member, Observer
 
 if TYPE_CHECKING:
     from isthmus.estimators import Autoencoder
@@ -37,15 +38,16 @@ if TYPE_CHECKING:
 Array = NDArray[np.floating]
 Estimator = Any  # an Autoencoder, or what has its training settings, `build_module` and `demands` or `unit_interval`
 STEPS = 6000
+WATCHED = {"watch": OneOf((None, "gradients"))}
 LEAST_HELD_OUT = 10  # fewer rows than this say too little about when to stop
 
 
 class Table(NamedTuple):
-    """Rows (N, D), and of each its weight and its context (a class, a group), where they have any."""
+    """Rows (N, D), and of each its weight and its context (a class, an answer, a group), where they have any."""
 
     x: Array
     weight: Array | None = None
-    context: NDArray[np.integer] | None = None
+    context: NDArray[Any] | None = None
 
     def at(self, index: NDArray[np.intp] | NDArray[np.bool_]) -> Table:
         weight = None if self.weight is None else self.weight[index]
@@ -101,27 +103,44 @@ def fit(
     watch: str | None = None,
 ) -> None:
     """Learn scaling and weights from rows; leaves the fitted attributes on `ae`."""
-    check_settings("fit", {"watch": watch}, {"watch": OneOf((None, "gradients"))})
+    check_settings("fit", {"watch": watch}, WATCHED)
     seed = seed_of(ae)
     job = prepared(ae, learned(ae, table, seed), seed, observers)
     if resume is not None:
         read_checkpoint(resume, job.member.state)
-    ae.__dict__.pop("gradients_", None)  # of an earlier fit
-    observers = [*observers, *([_microscope(ae, job, seed)] if watch else [])]
+    if watch:
+        observers = [*observers, listener(microscopes([job]))]
     with ExitStack() as stack:
         stack.callback(job.finish)
         shown = [stack.enter_context(bar())] if ae.verbose else []
         train(job.member.state, job.rows, job.member.settings, job.held_out, [*observers, *shown])
 
 
-def _microscope(ae: Estimator, job: Job, seed: int) -> Observer:
-    """What looks at the gradients of the first weights now, and of those that every epoch leaves."""
+def microscopes(jobs: Sequence[Job], when: Collection[int] | None = None) -> Audience:
+    """What looks at the gradients of estimators, now at their first weights and after epochs; leaves `gradients_`.
+
+    `when`: numbers of epochs, 0 before the first; None: every one.
+    """
     from isthmus.evidence.gradients import GradientMicroscope, watching
 
-    ae.gradients_ = GradientMicroscope(ae.module_)
-    look = watching(ae.gradients_, job.rows, seed)
-    look(job.member.state)
-    return look
+    for job in jobs:
+        job.ae.gradients_ = GradientMicroscope(job.ae.module_)
+    look = watching(
+        [job.ae.gradients_ for job in jobs], [job.rows for job in jobs], [job.member.settings.seed for job in jobs]
+    )
+
+    def look_in_time(states: Sequence[State]) -> None:
+        due = [state for state in states if when is None or state.epoch in when]
+        if due:
+            look(due)
+
+    look_in_time([job.member.state for job in jobs])
+    return look_in_time
+
+
+def listener(audience: Audience) -> Observer:
+    """An audience of one."""
+    return lambda state: audience([state])
 
 
 def learned(ae: Estimator, table: Table, seed: int) -> Learned:
@@ -243,7 +262,7 @@ def _assemble(ae: Estimator, known: Learned, seed: int) -> None:
     module = ae.build_module(known, seed, _dtype(ae.dtype, known.rows.x.dtype), _device(ae.device))
     _hear(ae, getattr(module, "likelihood", None), known)
     ae.scaler_, ae.module_, ae.seed_, ae.mean_ = known.scaler, module, seed, known.mean
-    for name in ("_state", "n_iter_", "history_", "stopped_", "engine_", "bound_"):  # of an earlier fit
+    for name in ("_state", "n_iter_", "history_", "stopped_", "engine_", "bound_", "gradients_"):  # of an earlier fit
         ae.__dict__.pop(name, None)
 
 
@@ -291,8 +310,14 @@ def _rows(ae: Estimator, table: Table) -> Rows:
     like = next(ae.module_.parameters())
     x = torch.as_tensor(table.x).to(like.device, like.dtype)
     w = None if table.weight is None else torch.as_tensor(table.weight / table.weight.mean()).to(x)
-    context = None if table.context is None else torch.as_tensor(table.context).to(like.device)
-    return Rows(x, w, context)
+    return Rows(x, w, None if table.context is None else _context(ae, table.context, like))
+
+
+def _context(ae: Estimator, context: NDArray[Any], like: Tensor) -> Tensor:
+    """What is heard of rows beside them: a thing's number as it is, real answers in the units they are learned in."""
+    if not np.issubdtype(context.dtype, np.floating):
+        return torch.as_tensor(context).to(like.device)
+    return torch.as_tensor(ae.target_scaler_.apply(context)).to(like)
 
 
 def _settings(ae: Estimator, n: int, seed: int) -> Settings:

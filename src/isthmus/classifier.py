@@ -2,36 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.utils import Tags
+from sklearn.base import ClassifierMixin
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import assert_all_finite, check_is_fitted, column_or_1d
+from sklearn.utils.validation import assert_all_finite, column_or_1d
 from torch import Tensor
 
 from isthmus import _fitting as fitting
-from isthmus import corruptions, foreign, networks, saving
-from isthmus._constraints import Constraint, Has, check, optional, share
-from isthmus._fitting import Learned, Table
-from isthmus._inputs import read_rows, read_weights
-from isthmus._spec import Spec
-from isthmus.assembly import SLOTS
+from isthmus import corruptions
+from isthmus._constraints import Constraint, share
+from isthmus._fitting import Table
+from isthmus._inputs import read_weights
 from isthmus.classification import Classification, OnMaps
 from isthmus.errors import DataError
-from isthmus.estimators import Autoencoder
-from isthmus.inference import batched
-from isthmus.training.loop import Observer
+from isthmus.supervised import Supervised
 
 Array = NDArray[np.floating]
 
 
-class Classifier(ClassifierMixin, BaseEstimator):
+class Classifier(ClassifierMixin, Supervised):
     """A network that names classes, as a scikit-learn classifier.
 
     Parameters
@@ -59,13 +53,7 @@ momentum, validation_fraction, early_stopping, patience, random_state, device, d
         One entry an epoch: the loss, its terms, the loss on held-out rows, the gradient's norm, rate and seconds.
     """
 
-    constraints: ClassVar[Mapping[str, Constraint]] = {
-        "network": optional(Has("build", "a specification such as networks.LeNet5(), or a torch.nn.Module", True)),
-        "augmentation": optional(Has("build", "a specification such as corruptions.Shift(2)", True)),
-        "label_smoothing": share(),
-        **{name: own for name, own in Autoencoder.constraints.items() if name not in ("code_size", *SLOTS)},
-    }
-    unit_interval = False
+    constraints: ClassVar[Mapping[str, Constraint]] = {"label_smoothing": share(), **Supervised.constraints}
 
     def __init__(  # noqa: PLR0913  # the flat face that scikit-learn's users expect
         self,
@@ -116,48 +104,26 @@ momentum, validation_fraction, early_stopping, patience, random_state, device, d
 
     module_: Classification
 
-    def slots(self) -> dict[str, Any]:
-        return {"network": self.network, "augmentation": self.augmentation}
+    @property
+    def outputs(self) -> int:
+        """One logit for each class."""
+        return len(self.classes_)
 
-    def validate(self) -> None:
-        """Check every setting, those of the parts included.
+    def targets(self, y: ArrayLike | None, n: int) -> NDArray[np.intp]:
+        """The place of each of n rows' class in `classes_`, which are those that y, (N,), has."""
+        return self.number_classes(y, n)
 
-        Raises
-        ------
-        SettingError
-            Listing every value that does not fit.
-        """
-        check(type(self).__name__, self.get_params(deep=False), self.constraints)
-        for part in self.slots().values():
-            if isinstance(part, Spec):
-                part.validate()
+    def loss(self, augmentation: corruptions.Corruption, network: OnMaps) -> Classification:
+        """−log p(class | x)."""
+        return Classification(augmentation, network, self.label_smoothing)
 
-    def fit(
-        self,
-        X: ArrayLike,
-        y: ArrayLike,
-        sample_weight: ArrayLike | None = None,
-        *,
-        watch: str | None = None,
-        observers: Sequence[Observer] = (),
-        resume: Path | None = None,
-    ) -> Self:
-        """Train on rows X, (N, D), and their classes y, (N,): numbers or texts. `watch` is as in `Autoencoder.fit`.
+    def answers(self) -> dict[str, Any]:
+        """The classes, and the type of their array."""
+        return {"classes": self.classes_, "dtype": self.classes_.dtype.str}
 
-        Raises
-        ------
-        SettingError
-            Where a setting does not fit, or the network not the rows.
-        DataError
-            Where rows or classes cannot be learned from.
-        DivergenceError
-            Where a loss or a gradient is not finite; the estimator keeps its last good weights.
-        """
-        self.validate()
-        rows = read_rows(self, X, reset=True)
-        table = Table(rows, read_weights(sample_weight, rows), self.number_classes(y, len(rows)))
-        fitting.fit(self, table, observers, resume, watch)
-        return self
+    def hear(self, answers: Mapping[str, Any]) -> None:
+        """Know the classes again."""
+        self.classes_ = np.array(answers["classes"], dtype=np.dtype(answers["dtype"]))
 
     def partial_fit(
         self,
@@ -167,16 +133,13 @@ momentum, validation_fraction, early_stopping, patience, random_state, device, d
         sample_weight: ArrayLike | None = None,
     ) -> Self:
         """Train one epoch on rows X, (N, D); the first call is given all `classes`, or learns them of y."""
-        first = not hasattr(self, "module_")
-        if first:
-            self.validate()
-        rows = read_rows(self, X, reset=first)
+        rows, first = self._begin(X)
         known = classes if first else self.classes_
         table = Table(rows, read_weights(sample_weight, rows), self.number_classes(y, len(rows), known))
         fitting.partial_fit(self, table)
         return self
 
-    def number_classes(self, y: ArrayLike, n: int, known: ArrayLike | None = None) -> NDArray[np.intp]:
+    def number_classes(self, y: ArrayLike | None, n: int, known: ArrayLike | None = None) -> NDArray[np.intp]:
         """The place of each of n rows' class in `classes_`, which are the `known` ones, or all that there are.
 
         Raises
@@ -196,56 +159,22 @@ momentum, validation_fraction, early_stopping, patience, random_state, device, d
             )
         return places
 
-    def build_module(self, known: Learned, seed: int, dtype: torch.dtype, device: torch.device) -> Classification:
-        """The network with its first weights; notes the columns it is built for."""
-        units = (known.low, known.high, known.scaler.shift, known.scaler.scale)
-        low, high, shift, scale = (torch.as_tensor(np.array(column)) for column in units)
-        return self.build(corruptions.Columns(low, high, known.shape, shift, scale), seed).to(
-            device=device, dtype=dtype
-        )
-
-    def build(self, columns: corruptions.Columns, seed: int) -> Classification:
-        """The network for rows of such columns, with its first random weights, which depend on the seed alone."""
-        self.columns_ = columns
-        with torch.random.fork_rng(devices=[]):
-            torch.default_generator.manual_seed(seed)
-            network = _network(self.network, columns.shape, len(self.classes_))
-            return Classification(_augmentation(self.augmentation, columns), network, self.label_smoothing)
-
     def predict_proba(self, X: ArrayLike) -> Array:
         """The probability of each class, (N, classes), in the order of `classes_`."""
-        return self._apply(X, lambda logits: torch.softmax(logits, dim=-1))
+        return self._apply(X, lambda x: torch.softmax(self._logits(x), dim=-1))
 
     def predict(self, X: ArrayLike) -> NDArray[Any]:
         """The likeliest class of each row, (N,)."""
-        logits = self._apply(X, lambda logits: logits)
-        found: NDArray[Any] = self.classes_[np.argmax(logits, axis=1)]
+        places = np.argmax(self._apply(X, self._logits), axis=1)
+        found: NDArray[Any] = self.classes_[places]
         return found
 
-    def save(self, folder: str | Path) -> None:
-        """Write `config.json` and `model.safetensors` into a folder; `isthmus.load` reads them back.
-
-        A network of your own is not in the files: pass it to `load` again, `load(folder, network=MyNet())`.
-        """
-        check_is_fitted(self, "module_")
-        saving.save_classifier(self, Path(folder))
-
-    def _apply(self, X: ArrayLike, function: Callable[[Tensor], Tensor]) -> Array:
-        check_is_fitted(self, "module_")
-        rows = read_rows(self, X, reset=False)
-        return batched(self.module_, lambda x: function(self.module_(x).logits), rows, before=self.scaler_)
-
-    def __sklearn_is_fitted__(self) -> bool:
-        return hasattr(self, "module_")
-
-    def __sklearn_tags__(self) -> Tags:
-        tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = True
-        tags.non_deterministic = False
-        return tags
+    def _logits(self, x: Tensor) -> Tensor:
+        logits: Tensor = self.module_(x).logits
+        return logits
 
 
-def _read_labels(y: ArrayLike, n: int) -> NDArray[Any]:
+def _read_labels(y: ArrayLike | None, n: int) -> NDArray[Any]:
     """Classes as an array (N,).
 
     Raises
@@ -266,23 +195,3 @@ def _read_labels(y: ArrayLike, n: int) -> NDArray[Any]:
     if len(labels) != n:
         raise DataError(f"{len(labels)} classes for {n} rows", "in y", "one class a row")
     return labels
-
-
-def _network(part: Any, shape: tuple[int, ...], classes: int) -> OnMaps:
-    part = networks.MLP() if part is None else part
-    if isinstance(part, Spec):
-        return OnMaps(part.build(shape, classes), shape)
-    inputs = int(np.prod(shape))
-    module = OnMaps(foreign.instance(part, "network", inputs, classes), shape)
-    foreign.check_width(module, "network", inputs, classes)
-    return module
-
-
-def _augmentation(part: Any, columns: corruptions.Columns) -> corruptions.Corruption:
-    if part is None:
-        return corruptions.Corruption()
-    if isinstance(part, Spec):
-        built: corruptions.Corruption = part.build(columns)
-        return built
-    module = foreign.instance(part, "augmentation", len(columns.low))
-    return module if isinstance(module, corruptions.Corruption) else foreign.ForeignCorruption(module)

@@ -32,7 +32,9 @@ from isthmus.classifier import Classifier
 from isthmus.corruptions import Columns
 from isthmus.errors import RunError, SettingError, nearest
 from isthmus.estimators import Autoencoder
+from isthmus.regressor import Regressor
 from isthmus.scaling import Scaler
+from isthmus.supervised import Supervised
 
 Config = dict[str, Any]
 Tensors = dict[str, torch.Tensor]
@@ -56,7 +58,7 @@ MODULES = {
 
 
 def load(folder: str | Path, **parts: Any) -> Any:
-    """Read a saved estimator: an `Autoencoder`, a `Classifier`, an `AnomalyDetector` or a `BoltzmannMachine`.
+    """Read a saved estimator of ours, whichever it is.
 
     Parameters
     ----------
@@ -146,36 +148,43 @@ def load_weighted(folder: Path, config: Config, parts: dict[str, Any]) -> Autoen
     return ae
 
 
-def load_classifier(folder: Path, config: Config, parts: dict[str, Any]) -> Classifier:
-    """Rebuild a fitted classifier; `parts` holds the user's own networks by name."""
-    slots = Classifier().slots()
+def load_supervised(
+    folder: Path, config: Config, parts: dict[str, Any], make: Callable[..., Supervised] = Classifier
+) -> Supervised:
+    """Rebuild a fitted estimator of answers; `parts` holds the user's own networks by name."""
+    slots = make().slots()
     if unknown := set(parts) - set(slots):
         name = min(unknown)
         raise SettingError(f"no slot called {name!r}", where="in load", hint=nearest(name, slots))
     saved = saving.read_tensors(folder / "model.safetensors")
     try:
-        classifier = Classifier(**{name: decode(value, name, parts) for name, value in config["params"].items()})
-        classifier.validate()
-        _relearned(classifier, config, saved)
+        estimator = make(**{name: decode(value, name, parts) for name, value in config["params"].items()})
+        estimator.validate()
+        _relearned(estimator, config, saved)
     except SettingError:
         raise
     except FAULTS as fault:
         raise _misfit(folder, fault) from fault
-    return classifier
+    return estimator
 
 
-def _relearned(classifier: Classifier, config: Config, saved: Tensors) -> None:
+def _relearned(estimator: Any, config: Config, saved: Tensors) -> None:
     built = config["built"]
-    classifier.classes_ = np.array(built["classes"], dtype=np.dtype(built["dtype"]))
-    classifier.scaler_ = Scaler(saved["scaler.shift"].numpy(), saved["scaler.scale"].numpy())
-    classifier.mean_ = saved["mean"].numpy()
-    _note(classifier, config["learned"])
+    estimator.hear(built)
+    estimator.scaler_ = Scaler(saved["scaler.shift"].numpy(), saved["scaler.scale"].numpy())
+    estimator.mean_ = saved["mean"].numpy()
+    _note(estimator, config["learned"])
     weights, dtype = _weights(saved)
     units = (saved["scaler.shift"], saved["scaler.scale"])
     columns = Columns(saved["low"], saved["high"], tuple(built["shape"]), *units)
-    module = classifier.build(columns, classifier.seed_).to(dtype).eval()
+    module = estimator.build(columns, estimator.seed_).to(dtype).eval()
     module.load_state_dict(weights)
-    classifier.module_ = module
+    estimator.module_ = module
+
+
+def load_regressor(folder: Path, config: Config, parts: dict[str, Any]) -> Supervised:
+    """Rebuild a fitted regressor."""
+    return load_supervised(folder, config, parts, Regressor)
 
 
 def load_boltzmann(folder: Path, config: Config, parts: dict[str, Any]) -> BoltzmannMachine:
@@ -256,7 +265,8 @@ _READ: dict[str, Callable[[Any], Any]] = {
 }
 READERS: dict[str, Callable[[Path, Config, dict[str, Any]], Any]] = {
     "Autoencoder": load_autoencoder,
-    "Classifier": load_classifier,
+    "Classifier": load_supervised,
+    "Regressor": load_regressor,
     "AnomalyDetector": load_detector,
     "BoltzmannMachine": load_boltzmann,
     "ImportanceWeighted": load_weighted,

@@ -16,9 +16,9 @@ from isthmus._constraints import Number
 from isthmus._fitting import Job, Table
 from isthmus._inputs import read_rows
 from isthmus._spec import Spec
-from isthmus.classifier import Classifier
 from isthmus.errors import DataError, DivergenceError
 from isthmus.estimators import Autoencoder
+from isthmus.supervised import Supervised
 from isthmus.training import Rows, Shared, Unstackable, train, train_together
 
 Array = NDArray[np.floating]
@@ -28,7 +28,7 @@ MOST_NUMBERS = 1 << 27  # in the rows of a population, and in what a step of it 
 
 
 def fit_together(
-    estimators: Sequence[Autoencoder | Classifier],
+    estimators: Sequence[Autoencoder | Supervised],
     X: Array | Sequence[Array],
     tick: Tick | None = None,
     y: ArrayLike | None = None,
@@ -42,12 +42,12 @@ def fit_together(
 
     Parameters
     ----------
-    estimators : sequence of Autoencoder or of Classifier
+    estimators : sequence of Autoencoder, of Classifier or of Regressor
     X : array of shape (N, D), or one array for each estimator
     tick : callable, optional
         Called with an estimator's place in the sequence when it is done.
-    y : array of shape (N,), optional
-        Classes of the rows, for classifiers.
+    y : array of shape (N,) or (N, T), optional
+        Classes of the rows, for classifiers; answers, also of shape (N, T), for regressors.
     groups : array of shape (N,), optional
         Groups of the rows, for autoencoders with a part that needs them.
 
@@ -72,7 +72,7 @@ def fit_together(
 
 
 def _jobs(
-    estimators: Sequence[Autoencoder | Classifier],
+    estimators: Sequence[Autoencoder | Supervised],
     X: Array | Sequence[Array],
     y: ArrayLike | None,
     groups: ArrayLike | None,
@@ -100,10 +100,10 @@ def _jobs(
     return jobs
 
 
-def _table(ae: Autoencoder | Classifier, rows: Array, y: ArrayLike | None, groups: ArrayLike | None) -> Table:
-    """Rows with what the estimator needs to hear of each: its class, or its group."""
-    if isinstance(ae, Classifier):
-        return Table(rows, context=None if y is None else ae.number_classes(y, len(rows)))
+def _table(ae: Autoencoder | Supervised, rows: Array, y: ArrayLike | None, groups: ArrayLike | None) -> Table:
+    """Rows with what the estimator needs to hear of each: its answer, or its group."""
+    if isinstance(ae, Supervised):
+        return Table(rows, context=ae.targets(y, len(rows)))
     return ae.table(rows, groups=groups if ae.needs_groups else None)
 
 
@@ -122,7 +122,7 @@ def _shape(job: Job) -> Hashable:
     ae, settings = job.ae, job.member.settings
     held = 0 if job.held_out is None else len(job.held_out)
     slots = tuple((name, _structure(part)) for name, part in ae.slots().items())
-    answers = getattr(ae, "code_size", None), len(getattr(ae, "classes_", ()))
+    answers = getattr(ae, "code_size", None), getattr(ae, "outputs", None)
     sizes = (*answers, ae.input_shape, job.rows.x.shape, held, settings.batch_size)
     how = (settings.engine, settings.half, settings.momentum)
     return (slots, sizes, str(job.rows.x.dtype), str(job.rows.x.device), *how)

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from sklearn.base import BaseEstimator
 
     from isthmus.boltzmann import BoltzmannMachine
-    from isthmus.classifier import Classifier
     from isthmus.estimators import Autoencoder
+    from isthmus.supervised import Supervised
 
 FORMAT = 1
 LEARNED = (
@@ -44,12 +44,13 @@ def save_autoencoder(ae: Autoencoder, folder: Path, extra: dict[str, Any] | None
     _save(folder, {"estimator": ae.saved_as, **describe(ae), **(extra or {})}, tensors(ae))
 
 
-def save_classifier(classifier: Classifier, folder: Path) -> None:
-    """Write the two files of a classifier."""
-    classes, columns = classifier.classes_, classifier.columns_
-    built = {"shape": list(columns.shape), "classes": plain(classes), "dtype": classes.dtype.str}
-    config = {"estimator": "Classifier", "params": _params(classifier), "built": built, "learned": _noted(classifier)}
-    _save(folder, config, _state(classifier) | {"low": columns.low, "high": columns.high})
+def save_supervised(estimator: Supervised, folder: Path) -> None:
+    """Write the two files of an estimator of answers; what an answer is, it says itself."""
+    columns = estimator.columns_
+    built = {"shape": list(columns.shape), **{key: plain(value) for key, value in estimator.answers().items()}}
+    config = {"estimator": type(estimator).__name__, "params": _params(estimator), "built": built}
+    tensors = _state(estimator) | {"low": columns.low, "high": columns.high}
+    _save(folder, config | {"learned": _noted(estimator)}, tensors)
 
 
 def save_boltzmann(machine: BoltzmannMachine, folder: Path) -> None:

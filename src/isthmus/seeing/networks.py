@@ -7,21 +7,24 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-from isthmus.classifier import Classifier
 from isthmus.estimators import Autoencoder
 from isthmus.seeing.watching import at_rest, kindred
+from isthmus.supervised import Supervised
 
 
-def of(estimator: Autoencoder | Classifier) -> nn.Module:
+def of(estimator: Autoencoder | Supervised) -> nn.Module:
     """What to look at in a fitted estimator.
 
     Returns
     -------
     torch.nn.Module
-        Of an autoencoder its `Whole`; of a classifier its own network, which maps rows (N, *shape), scaled, to logits
-        (N, classes).
+        Of an autoencoder its `Whole`; of a classifier or a regressor its own network, which maps rows (N, *shape),
+        scaled, to logits (N, classes), or to the parameters of its likelihood.
     """
-    return Whole(estimator) if isinstance(estimator, Autoencoder) else estimator.module_.network.network
+    if isinstance(estimator, Autoencoder):
+        return Whole(estimator)
+    network: nn.Module = estimator.module_.network.network
+    return network
 
 
 class Whole(nn.Module):
