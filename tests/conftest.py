@@ -8,9 +8,16 @@ import pytest
 os.environ.setdefault("SCIPY_ARRAY_API", "1")  # scikit-learn skips its check of array input without it
 
 
+def pytest_collectstart() -> None:
+    """Networks of torch's own in a table of cases have the same first weights whatever else is run."""
+    import torch
+
+    torch.manual_seed(0)
+
+
 @pytest.fixture(autouse=True)
 def same_unseeded_draws() -> Iterator[None]:
-    """Networks of torch's own that a test builds have the same first weights in every run."""
+    """So do those that a test builds."""
     import torch
 
     with torch.random.fork_rng(devices=[]):
