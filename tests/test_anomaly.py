@@ -178,3 +178,10 @@ def test_the_detectors_seed_decides_where_it_is_given():
     assert np.array_equal(*own)
     left = [AnomalyDetector(small("denoising", random_state=s)).fit(X).score_samples(X) for s in (0, 1)]
     assert not np.array_equal(*left)
+
+
+def test_gradients_are_watched_as_the_autoencoder_s_own():
+    found = detector(random_state=0).fit(rows(), watch="gradients").autoencoder_
+    own = small("undercomplete", max_epochs=20, learning_rate=1e-2, random_state=0).fit(rows(), watch="gradients")
+    assert found.gradients_.to_dict() == own.gradients_.to_dict()
+    assert len(found.gradients_.history) == found.n_iter_ + 1

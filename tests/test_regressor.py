@@ -199,8 +199,10 @@ def test_gradients_are_watched(table):
         (
             {"likelihood": likelihoods.Bernoulli(), "target_scaling": None},
             [0.0, 2.0] * 20,
-            "rows reach from 0 to 2; in y under target_scaling=None; numbers in [0, 1], as this model needs; "
-            "use scaling='minmax'",
+            (
+                "rows reach from 0 to 2; in y under target_scaling=None; numbers in [0, 1], as this model needs; "
+                "use scaling='minmax'"
+            ),
         ),
         ({}, [0.0, np.nan] * 20, "Input y contains NaN.; in y; finite numbers"),
         ({}, [0.0] * 39, "39 answers for 40 rows; in y; one answer a row"),

@@ -72,8 +72,12 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
         self.marginal = marginal
         self.random_state = random_state
 
-    def fit(self, X: ArrayLike, y: object = None, sample_weight: ArrayLike | None = None) -> Self:
+    def fit(
+        self, X: ArrayLike, y: object = None, sample_weight: ArrayLike | None = None, *, watch: str | None = None
+    ) -> Self:
         """Train on rows X, (N, D), anomalies among them or not, and calibrate the offset.
+
+        `watch` is as in `Autoencoder.fit`; what is seen then lies on `autoencoder_`.
 
         Raises
         ------
@@ -84,7 +88,7 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
         X = read_rows(self, X, reset=True)
         X, weight, _ = Table(X, read_weights(sample_weight, X)).weighing()
         self.autoencoder_ = self._template(X.shape[1])
-        self.autoencoder_.fit(X, sample_weight=weight)
+        self.autoencoder_.fit(X, sample_weight=weight, watch=watch)
         held = split(len(X), self.autoencoder_.validation_fraction, self.autoencoder_.seed_)[1]
         self._calibrate(X, weight, held if len(held) else np.arange(len(X)))
         return self
