@@ -6,7 +6,7 @@ import torch
 from members import KINDS, rows, small
 from sklearn.base import clone
 
-from isthmus import Classifier, decoders, zoo
+from isthmus import Classifier, Regressor, decoders, zoo
 from isthmus.populations import fit_together
 
 METHODS = ("transform", "reconstruct", "score_samples")
@@ -81,6 +81,13 @@ def test_a_classifier_trains_as_on_the_cpu(optimizer):
         Classifier(device=device, random_state=0, **settings).fit(rows(n=101), GROUPS) for device in ("cuda", "cpu")
     )
     assert history(gpu) == pytest.approx(history(cpu), rel=1e-6)
+
+
+def test_a_regressor_trains_as_on_the_cpu():
+    X, settings = rows(n=101), SETTINGS | {"batch_size": None, "validation_fraction": 0.0}
+    gpu, cpu = (Regressor(device=device, random_state=0, **settings).fit(X, X[:, :2]) for device in ("cuda", "cpu"))
+    assert history(gpu) == pytest.approx(history(cpu), rel=1e-6)
+    np.testing.assert_allclose(gpu.predict(X), cpu.predict(X), rtol=1e-6)
 
 
 @pytest.mark.parametrize("kind", ["undercomplete", "contractive", "topk"])
