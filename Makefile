@@ -9,13 +9,18 @@ BENCH_ARGS ?=
 # Two processes of many threads each slow one another down; the nets of the tests are small.
 ONE_THREAD := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
 
-.PHONY: help demo test test-gpu lint bench bench-gpu bench-anomaly clean
+.PHONY: help demo lab test test-gpu lint bench bench-gpu bench-anomaly clean
 
 help: ## what can be made
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /	/'
 
 demo: $(VENV)/demo ## train every kind on embedded data and write runs/demo/report.html
 	$(BIN)/isthmus demo
+
+lab: $(VENV)/lab ## run every experiment of the lab and write their page, docs/lab/gallery.html
+	$(BIN)/python docs/lab/index.py
+	rm -f runs/lab/gallery.html
+	$(BIN)/isthmus lab run all; ended=$$?; cp runs/lab/gallery.html docs/lab/gallery.html && exit $$ended
 
 test: $(VENV)/test ## run the tests
 	$(ONE_THREAD) $(BIN)/python -m pytest -n $(JOBS) $(PYTEST_ARGS)
@@ -53,7 +58,11 @@ $(VENV)/demo: $(VENV)/python pyproject.toml constraints.txt
 	touch $@
 
 $(VENV)/test: $(VENV)/python pyproject.toml constraints.txt
-	$(PIP) -e '.[report,data,test,dev]'
+	$(PIP) -e '.[report,data,lab,test,dev]'
+	touch $@ $(VENV)/demo $(VENV)/lab
+
+$(VENV)/lab: $(VENV)/python pyproject.toml constraints.txt
+	$(PIP) -e '.[report,lab]'
 	touch $@ $(VENV)/demo
 
 $(VENV)/bench: $(VENV)/python pyproject.toml constraints.txt

@@ -25,6 +25,7 @@ VARIANCE = {
     "lecun": lambda n, m: 1 / n,
     "xavier": lambda n, m: 2 / (n + m),
     "he": lambda n, m: 2 / n,
+    "small": lambda n, m: 1e-4,
 }
 BOUND = {"uniform": lambda n, m: 0.5, "xavier": lambda n, m: math.sqrt(6 / (n + m))}
 

@@ -16,7 +16,20 @@ from networks import IMAGE, between
 from sklearn.base import clone
 from torch import nn
 
-from isthmus import Autoencoder, codes, corruptions, decoders, encoders, likelihoods, load, penalties, zoo
+from isthmus import (
+    Autoencoder,
+    Classifier,
+    Regressor,
+    codes,
+    corruptions,
+    decoders,
+    encoders,
+    likelihoods,
+    load,
+    penalties,
+    zoo,
+)
+from isthmus import networks as isthmus_networks
 from isthmus._constraints import non_negative
 from isthmus._spec import Spec
 from isthmus.errors import DataError, DivergenceError, SettingError
@@ -581,3 +594,35 @@ def test_one_seed_gives_the_same_bits_twice():
     for a, b in zip(one, two, strict=True):
         assert torch.equal(state(a), state(b))
         assert history(a) == history(b)
+
+
+# --- first weights and answers of their own ----------------------------------------------------------------------
+
+
+def test_members_that_begin_in_different_ways(pools):
+    begun = ("uniform", "xavier", "orthogonal")
+    made = check(lambda i: Autoencoder(3, encoders.MLP((6,), "tanh", begun[i]), random_state=0, **STEPS))
+    assert pools == [MEMBERS]
+    assert len({ae.history_[0]["loss"] for ae in made}) == MEMBERS
+
+
+@pytest.mark.parametrize("learner", [Classifier, Regressor])
+def test_answers_of_their_own(learner, pools):
+    X, seeds = rows(), (0, 0, 1, 1)
+    ys = [(X[:, i % 2] > 0.5).astype(int) for i in range(4)]
+
+    def make(i):
+        return learner(isthmus_networks.MLP((5,)), random_state=seeds[i], validation_fraction=0.0, **STEPS)
+
+    together = [make(i) for i in range(4)]
+    assert fit_together(together, [X] * 4, y=ys) == [None] * 4
+    assert pools == [4]
+    for i, one in enumerate(together):
+        same(make(i).fit(X, ys[i]), one)
+    assert not torch.allclose(state(together[0]), state(together[1]))
+
+
+def test_answers_for_some_only():
+    with pytest.raises(DataError) as caught:
+        fit_together([Classifier()] * 2, [rows()] * 2, y=[np.arange(120) % 2])
+    assert str(caught.value) == "1 arrays for 2 estimators; in y; one array, or one for each estimator"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ from torch import nn
 from torch.nn.modules.conv import _ConvNd
 
 from isthmus import _fitting as fitting
-from isthmus._constraints import Number
+from isthmus._constraints import Number, check
 from isthmus._fitting import Job, Table
 from isthmus._inputs import read_rows
 from isthmus._spec import Spec
@@ -20,10 +20,12 @@ from isthmus.errors import DataError, DivergenceError
 from isthmus.estimators import Autoencoder
 from isthmus.supervised import Supervised
 from isthmus.training import Rows, Shared, Unstackable, train, train_together
+from isthmus.training.loop import Audience
 
 Array = NDArray[np.floating]
 Tick = Callable[[int], None]
 LARGE = 256  # numbers of a row above which convolutions are 1.2 to 1.5 × slower in company, on a CPU
+FIRST_WEIGHTS = ("initialisation",)  # settings of parts that these alone depend on
 MOST_NUMBERS = 1 << 27  # in the rows of a population, and in what a step of it holds: half a GiB of float32 each
 
 
@@ -31,14 +33,17 @@ def fit_together(
     estimators: Sequence[Autoencoder | Supervised],
     X: Array | Sequence[Array],
     tick: Tick | None = None,
-    y: ArrayLike | None = None,
+    y: ArrayLike | Sequence[ArrayLike] | None = None,
     groups: ArrayLike | None = None,
+    *,
+    watch: str | None = None,
+    when: Collection[int] | None = None,
 ) -> list[DivergenceError | None]:
     """Fit each estimator as its own `fit` would, to rounding; those that diverge keep their last good weights.
 
-    Estimators whose settings differ only in seeds and in numbers that leave every shape as it is (rates, strengths,
-    amounts) are trained as one population; what cannot be stacked, such as networks that draw from the global
-    generator, is trained one by one, which `engine_` then says.
+    Estimators whose settings differ only in seeds, in initialisations and in numbers that leave every shape as it is
+    (rates, strengths, amounts) are trained as one population; what cannot be stacked, such as networks that draw from
+    the global generator, is trained one by one, which `engine_` then says.
 
     Parameters
     ----------
@@ -46,10 +51,14 @@ def fit_together(
     X : array of shape (N, D), or one array for each estimator
     tick : callable, optional
         Called with an estimator's place in the sequence when it is done.
-    y : array of shape (N,) or (N, T), optional
+    y : array of shape (N,) or (N, T), or one for each estimator where X has so many, optional
         Classes of the rows, for classifiers; answers, also of shape (N, T), for regressors.
     groups : array of shape (N,), optional
         Groups of the rows, for autoencoders with a part that needs them.
+    watch : {"gradients"}, optional
+        As in `Autoencoder.fit`; a population is looked at in one pass.
+    when : collection of int, optional
+        After which epochs to look, 0 being before the first. None: after every one.
 
     Returns
     -------
@@ -61,9 +70,11 @@ def fit_together(
     SettingError, DataError
         As `Autoencoder.fit`, before anything is trained.
     """
+    check("fit_together", {"watch": watch}, fitting.WATCHED)
     jobs = _jobs(estimators, X, y, groups)
     for places in _groups(jobs):
-        _train([jobs[i] for i in places])
+        company = [jobs[i] for i in places]
+        _train(company, [fitting.microscopes(company, when)] if watch else [])
         for i in places:
             jobs[i].finish()
             if tick is not None:
@@ -74,33 +85,42 @@ def fit_together(
 def _jobs(
     estimators: Sequence[Autoencoder | Supervised],
     X: Array | Sequence[Array],
-    y: ArrayLike | None,
+    y: ArrayLike | Sequence[ArrayLike] | None,
     groups: ArrayLike | None,
 ) -> list[Job]:
     """All that is left is to train them; what several learn alike of the same rows is learned once."""
-    given = list(X) if isinstance(X, list | tuple) else [X] * len(estimators)
-    if len(given) != len(estimators):
-        raise DataError(
-            f"{len(given)} arrays for {len(estimators)} estimators",
-            where="in X",
-            expected="one array, or one for each estimator",
-        )
+    given, answers = _each(X, len(estimators), "X"), [y] * len(estimators)
+    if isinstance(X, list | tuple) and isinstance(y, list | tuple) and all(np.ndim(one) for one in y):
+        answers = _each(y, len(estimators), "y")
     known: dict[Hashable, Any] = {}
     jobs = []
-    for ae, own in zip(estimators, given, strict=True):
+    for ae, own, answer in zip(estimators, given, answers, strict=True):
         ae.validate()
         rows = known.setdefault(("rows", id(own)), read_rows(ae, own, reset=True))
         seed = fitting.seed_of(ae)
-        table = _table(ae, rows, y, groups)
+        table = _table(ae, rows, answer, groups)
         asked, grouped = fitting.demands(ae, rows.shape[1]), table.context is not None
-        key = (id(own), seed, ae.validation_fraction, ae.scaling, ae.input_shape, asked, grouped)
+        split = (seed, ae.validation_fraction) if ae.validation_fraction else None
+        key = (id(own), id(answer), split, ae.scaling, ae.input_shape, asked, grouped)
         if key not in known:
             known[key] = fitting.learned(ae, table, seed)
         jobs.append(fitting.prepared(ae, known[key], seed))
     return jobs
 
 
-def _table(ae: Autoencoder | Supervised, rows: Array, y: ArrayLike | None, groups: ArrayLike | None) -> Table:
+def _each(given: Any, n: int, name: str) -> list[Any]:
+    """One array for each of n estimators."""
+    arrays = list(given) if isinstance(given, list | tuple) else [given] * n
+    if len(arrays) != n:
+        raise DataError(
+            f"{len(arrays)} arrays for {n} estimators",
+            where=f"in {name}",
+            expected="one array, or one for each estimator",
+        )
+    return arrays
+
+
+def _table(ae: Autoencoder | Supervised, rows: Array, y: Any, groups: ArrayLike | None) -> Table:
     """Rows with what the estimator needs to hear of each: its answer, or its group."""
     if isinstance(ae, Supervised):
         return Table(rows, context=ae.targets(y, len(rows)))
@@ -131,14 +151,14 @@ def _shape(job: Job) -> Hashable:
 def _structure(part: Any) -> Hashable:
     if isinstance(part, Spec):
         own = part.get_params(deep=False)
-        return (type(part), tuple((name, float if _real(part, name) else _structure(own[name])) for name in own))
+        return (type(part), tuple((name, float if _is_free(part, name) else _structure(own[name])) for name in own))
     return part if isinstance(part, int | str | tuple | None) else id(part)
 
 
-def _real(part: Spec, name: str) -> bool:
-    """Whether a setting is any number of a range, so that it shapes nothing."""
+def _is_free(part: Spec, name: str) -> bool:
+    """Whether a setting shapes nothing: any number of a range, or how weights begin."""
     constraint = part.constraints.get(name)
-    return isinstance(constraint, Number) and not constraint.whole
+    return name in FIRST_WEIGHTS or (isinstance(constraint, Number) and not constraint.whole)
 
 
 def _most(job: Job) -> int:
@@ -156,10 +176,10 @@ def _convolves(module: nn.Module) -> bool:
     return any(isinstance(part, _ConvNd) for part in module.modules())
 
 
-def _train(jobs: Sequence[Job]) -> None:
+def _train(jobs: Sequence[Job], audiences: Sequence[Audience]) -> None:
     if len(jobs) > 1:
         try:
-            train_together([job.member for job in jobs], _shared(jobs))
+            train_together([job.member for job in jobs], _shared(jobs), audiences)
         except Unstackable as fault:
             reason = f", one by one: {fault}"
         else:
@@ -167,13 +187,13 @@ def _train(jobs: Sequence[Job]) -> None:
     else:
         reason = ""
     for job in jobs:
-        _alone(job)
+        _alone(job, audiences)
         job.member.state.engine += reason
 
 
-def _alone(job: Job) -> None:
+def _alone(job: Job, audiences: Sequence[Audience]) -> None:
     try:
-        train(job.member.state, job.rows, job.member.settings, job.held_out)
+        train(job.member.state, job.rows, job.member.settings, job.held_out, [*map(fitting.listener, audiences)])
     except DivergenceError as fault:
         job.member.fault = fault
 
@@ -190,15 +210,24 @@ def _shared(jobs: Sequence[Job]) -> Shared:
 
 def _joined(sets: Sequence[Rows]) -> tuple[Rows, list[int]]:
     """Sets one after the other, and where each begins."""
-    places: dict[int, int] = {}
+    known: dict[int, list[tuple[Rows, int]]] = {}
     distinct: list[Rows] = []
     starts = []
     for one in sets:
-        if one.x.data_ptr() not in places:
-            places[one.x.data_ptr()] = sum(map(len, distinct))
+        alike = known.setdefault(one.x.data_ptr(), [])
+        start = next((start for other, start in alike if _same_answers(one, other)), None)
+        if start is None:
+            start = sum(map(len, distinct))
+            alike.append((one, start))
             distinct.append(one)
-        starts.append(places[one.x.data_ptr()])
+        starts.append(start)
     if len(distinct) == 1:
         return distinct[0], starts
     contexts = [one.context for one in distinct if one.context is not None]
     return Rows(torch.cat([one.x for one in distinct]), None, torch.cat(contexts) if contexts else None), starts
+
+
+def _same_answers(one: Rows, other: Rows) -> bool:
+    if one.context is None or other.context is None:
+        return one.context is other.context
+    return torch.equal(one.context, other.context)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from sklearn.model_selection import train_test_split
 
 from isthmus.data import Dataset
 from isthmus.errors import DataError
@@ -17,6 +19,8 @@ Array = NDArray[np.floating]
 Index = NDArray[np.intp]
 Labels = NDArray[np.int64]
 TEST_SHARE = 0.3
+# settings of estimators that learn from every row until their last epoch, where every machine can
+TO_THE_END: Mapping[str, Any] = {"validation_fraction": 0.0, "early_stopping": False, "device": "cpu"}
 SPLIT_SEED = 20260101  # one for all: seeds vary the weights, never the rows
 
 
@@ -58,6 +62,23 @@ def split(dataset: Dataset) -> Split:
         return Split(X, dataset.X_test, dataset.y_test, y)
     train, test = hold_out(len(X), dataset.name)
     return Split(X[train], X[test], None if y is None else y[test], None if y is None else y[train])
+
+
+def split_classes(dataset: Dataset, seed: int) -> Split:
+    """A set's own test rows where it has them, else 30 % of each class, other rows for every seed.
+
+    Raises
+    ------
+    DataError
+        Where rows have no classes.
+    """
+    if dataset.y is None:
+        raise DataError("rows have no classes", f"in {dataset.name}", "a set with labels")
+    if dataset.X_test is not None:
+        return Split(dataset.X, dataset.X_test, dataset.y_test, dataset.y)
+    parts = train_test_split(dataset.X, dataset.y, test_size=TEST_SHARE, stratify=dataset.y, random_state=seed)
+    X, X_test, y, y_test = (np.asarray(part) for part in parts)
+    return Split(X, X_test, y_test, y)
 
 
 def fit_all(

@@ -267,7 +267,15 @@ LINES = {
             "no such setting: epoch; in the experiment 'linear-pca'; did you mean 'epochs'?",
         ),
         (("linear-pca", "--set", "epochs=few"), "epochs must be like 800; got 'few'; in --set"),
-        (("linear-pca", "--seeds", "0"), "seeds must be a whole number >= 1; got 0; in the experiment 'linear-pca'"),
+        (("linear-pca", "--seeds", "0"), "seeds must be a whole number >= 1; got 0; in the lab"),
+        (("all", "--part", "3"), "no part '3' of the lecture; in the lab; one of I, II"),
+        (
+            ("linear-pca", "variational", "--set", "epochs=2"),
+            "--set with several experiments; in lab run; one experiment, whose settings they are",
+        ),
+    ],
+    "lab gallery": [
+        (("nowhere",), "no result of an experiment; in nowhere; what isthmus lab run wrote; run one first"),
     ],
     "": [(("trian",), "no such verb: trian; in isthmus; did you mean 'train'?")],
     "data": [(("lits",), "no such verb: lits; in isthmus data; did you mean 'list'?")],

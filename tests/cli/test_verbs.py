@@ -26,6 +26,7 @@ RUN_FILES = {
 VERBS = (
     *("demo", "train", "compare", "sweep", "evaluate", "encode", "decode", "reconstruct", "denoise", "sample"),
     *("interpolate", "traverse", "swap-codes", "anomalies", "features", "info", "data list", "lab list", "lab run"),
+    "lab gallery",
 )
 
 

@@ -225,32 +225,43 @@ def hostile():
 
 @pytest.fixture(scope="session")
 def experiments(tmp_path_factory):
-    """Two results as `isthmus lab run` gives them; of four figures one is damaged and one missing."""
+    """Results of `isthmus lab run`, one an error; of four figures one is damaged and one missing."""
     folder = tmp_path_factory.mktemp("figures")
     Image.new("RGB", (40, 20), "red").save(folder / "solve-share.png")
     (folder / "broken.png").write_bytes(b"\x89PNG\r\n")
     (folder / "curve.svg").write_text("<svg xmlns='http://www.w3.org/2000/svg'/>")
+    pictures = [{"path": str(folder / "solve-share.png"), "caption": "Half are solved", "alt": "share against seed"}]
+    pictures += [{"path": str(folder / name)} for name in ("broken.png", "curve.svg", "missing.png")]
     one = {
         "name": "linear-pca",
+        "part": "II",
         "claim": "A linear autoencoder spans the principal subspace.",
         "lecture": "similar to PCA",
         "holds": True,
-        "measured": {"smallest_cosine": 0.9999995, "seconds_a_seed": 0.25},
+        "measured": {"smallest_cosine": 0.9999995, **{f"seconds_of_{i}": 0.25 for i in range(12)}},
         "expected": {"smallest_cosine": [">=", 0.999999]},
-        "figures": [str(folder / name) for name in ("solve-share.png", "broken.png", "curve.svg", "missing.png")],
+        "missed": [],
+        "protocol": "quick",
+        "seeds": 1,
+        "seconds": 0.04,
+        "pictures": pictures,
         "command": "isthmus lab run linear-pca",
+        "code": "src/isthmus/lab/linear_pca.py",
+        "source": "if 1 < 2:\n    print('<b>')\n",
     }
-    return [one, one | {"name": "mitchell", "holds": False, "figures": []}]
+    failed = one | {"name": "mitchell", "holds": False, "missed": ["smallest_cosine"], "pictures": [], "seconds": 83.6}
+    error = {"what": "gymnasium is not installed", "hint": "pip install 'isthmus[lab]'"}
+    return [{"name": "xor", "part": "I", "claim": "Layers.", "error": error}, one, failed]
 
 
 @pytest.fixture(scope="session")
 def pages(hostile, experiments):
     """One page of each kind, with a hostile title; made once, since drawing takes a second."""
-    named = experiments[0] | {"name": hostile, "claim": hostile}
+    named = experiments[1] | {"name": hostile, "claim": hostile, "source": hostile}
     return {
         "digits": report.evidence_page(make_digits(), hostile),
         "wine": report.evidence_page(make_wine(), hostile),
         "compare": report.compare_page(*make_comparison(), hostile),
         "sweep": report.sweep_page(make_sweep(**{hostile: [0.01, 0.1, 1.0], "penalty": [hostile, None]}), hostile),
-        "gallery": report.gallery_page([named, experiments[1]]),
+        "gallery": report.gallery_page([named, *experiments], {"II": "Autoencoders"}),
     }

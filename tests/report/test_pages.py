@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import itertools
 import re
+from base64 import b64decode
 from html.parser import HTMLParser
+from io import BytesIO
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from isthmus import report
 from isthmus.errors import DataError
@@ -86,7 +89,7 @@ def test_headings_and_tables_can_be_followed(page):
     assert levels.count(1) == 1
     assert levels[0] == 1
     assert all(later - earlier <= 1 for earlier, later in itertools.pairwise(levels))
-    assert all(attrs.get("scope") in {"row", "col"} for attrs in reader.all("th"))
+    assert all(attrs.get("scope") in {"row", "col", "rowgroup"} for attrs in reader.all("th"))
 
 
 def test_hostile_text_is_only_text(page):
@@ -333,16 +336,33 @@ def test_a_sweep_s_json_alone_is_enough(swept):
 
 
 def test_a_gallery_tells_what_holds(experiments):
-    reader = Reader(report.gallery_page(experiments))
-    assert "1 of 2 hold." in reader.text
-    assert "at least 0.999999" in reader.text
-    assert "0.9999995" in reader.text
+    reader = Reader(report.gallery_page(experiments, {"I": "Neurons", "II": "Autoencoders"}))
+    assert "1 of 3 hold. Together they took 1 min." in reader.text
+    assert "I. Neurons xor Layers. – not run II. Autoencoders linear-pca" in reader.text
+    assert "It could not be run: gymnasium is not installed; pip install 'isthmus[lab]'" in reader.text
+    assert "quick protocol, 1 seed, 0.1 s" in reader.text
+    assert "0.9999995 at least 0.999999 ✓ , as it must be" in reader.text
+    assert "0.9999995 at least 0.999999 ✕ , and is not" in reader.text
+    assert reader.text.count("3 more that were measured") == 2
+    assert "Its code: src/isthmus/lab/linear_pca.py" in reader.text
+    assert "print('<b>')" in reader.text
     assert reader.text.count("This picture could not be read.") == 2
-    assert [image["src"].split(",")[0] for image in reader.all("img")] == [
-        "data:image/png;base64",
-        "data:image/svg+xml;base64",
+    assert [(image["src"].split(",")[0], image["alt"]) for image in reader.all("img")] == [
+        ("data:image/png;base64", "linear-pca: share against seed"),
+        ("data:image/svg+xml;base64", "linear-pca: curve"),
     ]
     assert Reader(report.gallery_page([])).open == []
+    assert Reader(report.gallery_page([{"name": "a", "claim": "b"}])).all("h2")
+
+
+def test_pictures_of_a_gallery_keep_their_size_and_get_a_palette(tmp_path):
+    rng = np.random.default_rng(0)
+    Image.fromarray(rng.integers(0, 255, (300, 400, 4), dtype=np.uint8)).save(tmp_path / "a.png")
+    page = report.gallery_page([{"name": "a", "claim": "b", "pictures": [{"path": str(tmp_path / "a.png")}]}])
+    (shown,) = Reader(page).all("img")
+    assert (shown["width"], shown["height"]) == ("400", "300")
+    with Image.open(BytesIO(b64decode(shown["src"].partition(",")[2]))) as image:
+        assert (image.mode, image.size) == ("P", (400, 300))
 
 
 @pytest.mark.parametrize(("module", "package"), [("jinja2", "jinja2"), ("matplotlib", "matplotlib"), ("PIL", "pillow")])

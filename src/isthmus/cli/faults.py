@@ -21,10 +21,11 @@ class Interrupted(Exception):  # noqa: N818  # no error: the user asked for it
 
 
 class Outcome:
-    """A context manager that swallows what went wrong and holds the exit code."""
+    """A context manager that swallows what went wrong and holds the exit code, and the error that was told."""
 
     def __init__(self, as_json: bool) -> None:
         self.as_json, self.code = as_json, DONE
+        self.error: IsthmusError | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -47,6 +48,7 @@ class Outcome:
         return OWN_FAULT if told is None else BAD_INPUT
 
     def _tell(self, error: IsthmusError) -> None:
+        self.error = error
         _say(str(error))
         if self.as_json:
             sys.stdout.write(json.dumps({"error": error.to_dict()}) + "\n")

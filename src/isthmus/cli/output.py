@@ -52,9 +52,10 @@ def _drawn(content: RenderableType) -> str:
     return drawn.get()
 
 
-def remark(text: str) -> None:
-    """A line for people, on standard error."""
-    sys.stderr.write(text + "\n")
+def remark(text: str, end: str = "\n") -> None:
+    """A line for people, on standard error; a part of one, where it does not end."""
+    sys.stderr.write(text + end)
+    sys.stderr.flush()
 
 
 def grid(rows: Sequence[tuple[str, object]]) -> RenderableType:

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from isthmus.seeing import tiles
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.cm import ScalarMappable
@@ -109,3 +111,76 @@ def _shades() -> Any:
     from matplotlib.colors import LinearSegmentedColormap
 
     return LinearSegmentedColormap.from_list("classes", (CLASSES[0], "#FFFFFF", CLASSES[1]))
+
+
+def over_seeds(values: ArrayLike) -> dict[str, Any]:
+    """Numbers of one thing, one a seed, and their mean, rounded for a picture."""
+    found = np.asarray(values, dtype=float)
+    return {"seeds": rounded(found), "mean": rounded(found.mean())}
+
+
+def dots(axes: Axes, found: Mapping[str, Mapping[str, Any]], joined: bool = False) -> None:
+    """A place for each name: a marker a seed, as `over_seeds` told them, and a dash at their mean.
+
+    `joined` draws a grey line through what belongs to one seed.
+    """
+    if joined:
+        axes.plot(range(len(found)), [one["seeds"] for one in found.values()], color="#BBBBBB", linewidth=1, zorder=0)
+    for place, one in enumerate(found.values()):
+        at = np.full(len(one["seeds"]), place)
+        axes.plot(at, one["seeds"], MARKERS[place], color=COLOURS[place], alpha=0.7, markersize=8)
+        axes.plot(place, one["mean"], "_", color="black", markersize=28, markeredgewidth=2)
+    axes.set(xticks=range(len(found)), xlim=(-0.5, len(found) - 0.5))
+    axes.set_xticklabels([name.replace(" ", "\n") for name in found])
+
+
+def curves(axes: Axes, found: Mapping[str, Sequence[Sequence[float]]]) -> None:
+    """For each name a line a seed, over 1, 2, 3 …: epochs, say."""
+    for place, (name, seeds) in enumerate(found.items()):
+        look: dict[str, Any] = {
+            "color": COLOURS[place],
+            "marker": MARKERS[place],
+            "linestyle": LINES[place],
+            "markersize": 5,
+        }
+        for seed, values in enumerate(seeds):
+            axes.plot(range(1, len(values) + 1), values, label=None if seed else name, **look)
+
+
+def picture(axes: Axes, image: ArrayLike, title: str = "", span: tuple[float, float] | None = None, **how: Any) -> None:
+    """Pixels as 256 levels between the numbers `span`, or the least and the most; `how` goes to `imshow`."""
+    pixels = np.asarray(image, dtype=float)
+    low, high = span or (pixels.min(), pixels.max())
+    levels = np.round(255 * np.clip((pixels - low) / ((high - low) or 1.0), 0, 1)).astype(np.uint8)
+    look: dict[str, Any] = {"cmap": "gray", "interpolation": "nearest", "vmin": 0, "vmax": 255} | how
+    axes.imshow(levels, **look)
+    axes.set(xticks=[], yticks=[])
+    axes.spines[:].set_visible(False)
+    axes.set_title(title)
+
+
+def changes(axes: Axes, values: ArrayLike, title: str = "") -> None:
+    """Numbers about 0 on pixels (h, w): red below, blue above, white at 0."""
+    peak = max(float(np.abs(np.asarray(values, dtype=float)).max()), 1e-6)
+    axes.imshow(values, cmap="RdBu", vmin=-peak, vmax=peak, interpolation="nearest")
+    axes.axis("off")
+    axes.set_title(title)
+
+
+def maps(axes: Axes, found: ArrayLike, across: int, title: str = "", **how: Any) -> None:
+    """Maps (n, h, w) beside each other, each from its own least to its own most."""
+    lit = [tiles.lit(one[None], one.min(), one.max()) for one in np.asarray(found, dtype=float)]
+    picture(axes, tiles.laid(lit, across, gap=1)[0], title, (0, 1), **how)
+
+
+def words(axes: Axes, heads: Sequence[str], lines: Sequence[Sequence[str]]) -> None:
+    """A table of texts that fills the axes."""
+    from matplotlib.transforms import Bbox
+
+    axes.axis("off")
+    table = axes.table([list(line) for line in lines], colLabels=list(heads), cellLoc="center", bbox=Bbox.unit())
+    table.auto_set_font_size(False)
+    table.set_fontsize(STYLE["font.size"])
+    for (row, _), cell in table.get_celld().items():
+        cell.set_edgecolor("#CCCCCC")
+        cell.get_text().set_fontweight("bold" if row == 0 else "normal")

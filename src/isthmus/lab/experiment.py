@@ -82,5 +82,10 @@ class Experiment:
 
 
 def holds(numbers: Mapping[str, float], expected: Expected) -> bool:
-    """Whether every expected number was measured and is as expected. What is not a number holds nowhere."""
-    return all(OPERATORS[op](numbers[key], bound) for key, (op, bound) in expected.items())
+    """Whether every expected number was measured and is as expected."""
+    return not missed(numbers, expected)
+
+
+def missed(numbers: Mapping[str, float], expected: Expected) -> list[str]:
+    """The keys of what is not as expected. What is not a number is as expected nowhere."""
+    return [key for key, (op, bound) in expected.items() if not OPERATORS[op](numbers[key], bound)]

@@ -14,187 +14,119 @@ Measured. The parameters of each network; of OverFeat whole millions, as publish
 paper's table counted by hand, and what users of torchvision have. `googlenet_layers`: layers with parameters along
 the longest path. `thin_copies`: how many of the thin copies give one finite number a class.
 `residual_minus_plain_training_error`: difference of the shares of training digits named wrongly, the worst over seeds;
-the shares themselves are means over seeds.
+the shares themselves are means over seeds. The slide's table adds the year, the top-5 error and the layers.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from torch import nn
+from sklearn.base import clone
 
 from isthmus import networks
-from isthmus._spec import Spec
 from isthmus.classifier import Classifier
 from isthmus.data import load_data
+from isthmus.lab import drawing
 from isthmus.lab.experiment import Experiment, Measured, Settings
-from isthmus.nn.classic.googlenet import Inception
-from isthmus.nn.classic.resnet import Residual
+from isthmus.nn.counting import layers, on_meta, parameters
+from isthmus.trials import TO_THE_END
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-COLOURS = {"residual": "#0072B2", "plain": "#D55E00", "shallow plain": "#999999"}
-SHALLOW = 18
 CLASSES = 1000
-
-
-@dataclass(frozen=True)
-class Published:
-    """A network, the side of the images it was published for, and what it counts: parameters, or millions of them."""
-
-    network: Spec
-    count: int
-    side: int = 224
-    unit: int = 1
-
-    def counted(self) -> int:
-        return parameters(self.network, self.side) // self.unit
-
-
-NETWORKS = {
-    "alexnet": Published(networks.AlexNet(towers=2), 60_965_224, side=227),
-    "alexnet_one_tower": Published(networks.AlexNet(towers=1), 61_100_840),
-    "overfeat_fast_millions": Published(networks.OverFeat("fast"), 145, side=231, unit=1_000_000),
-    "overfeat_accurate_millions": Published(networks.OverFeat("accurate"), 144, side=221, unit=1_000_000),
-    "vgg11": Published(networks.VGG(11), 132_863_336),
-    "vgg13": Published(networks.VGG(13), 133_047_848),
-    "vgg16": Published(networks.VGG(16), 138_357_544),
-    "vgg19": Published(networks.VGG(19), 143_667_240),
-    "googlenet": Published(networks.GoogLeNet(auxiliary=False), 6_998_552),
-    "googlenet_with_heads": Published(networks.GoogLeNet(), 13_378_280),
-    "googlenet_normalised": Published(networks.GoogLeNet(norm=True, auxiliary=False), 6_624_904),
-    "googlenet_normalised_with_heads": Published(networks.GoogLeNet(norm=True), 13_004_888),
-    "resnet18": Published(networks.ResNet(18), 11_689_512),
-    "resnet34": Published(networks.ResNet(34), 21_797_672),
-    "resnet50": Published(networks.ResNet(50), 25_557_032),
-    "resnet101": Published(networks.ResNet(101), 44_549_160),
-    "resnet152": Published(networks.ResNet(152), 60_192_808),
+RESIDUAL, PLAIN, SHALLOW = NETS = ("residual", "plain", "shallow plain")
+NETWORKS: Mapping[str, tuple[Any, int, int]] = {  # the side of its images, and what is published of its parameters
+    "alexnet": (networks.AlexNet(towers=2), 227, 60_965_224),
+    "alexnet_one_tower": (networks.AlexNet(towers=1), 224, 61_100_840),
+    "overfeat_fast_millions": (networks.OverFeat("fast"), 231, 145),
+    "overfeat_accurate_millions": (networks.OverFeat("accurate"), 221, 144),
+    "vgg11": (networks.VGG(11), 224, 132_863_336),
+    "vgg13": (networks.VGG(13), 224, 133_047_848),
+    "vgg16": (networks.VGG(16), 224, 138_357_544),
+    "vgg19": (networks.VGG(19), 224, 143_667_240),
+    "googlenet": (networks.GoogLeNet(auxiliary=False), 224, 6_998_552),
+    "googlenet_with_heads": (networks.GoogLeNet(), 224, 13_378_280),
+    "googlenet_normalised": (networks.GoogLeNet(norm=True, auxiliary=False), 224, 6_624_904),
+    "googlenet_normalised_with_heads": (networks.GoogLeNet(norm=True), 224, 13_004_888),
+    "resnet18": (networks.ResNet(18), 224, 11_689_512),
+    "resnet34": (networks.ResNet(34), 224, 21_797_672),
+    "resnet50": (networks.ResNet(50), 224, 25_557_032),
+    "resnet101": (networks.ResNet(101), 224, 44_549_160),
+    "resnet152": (networks.ResNet(152), 224, 60_192_808),
 }
-# The slide's rows: what they are called, the year, the top-5 error in %, and the network of the table above
-SLIDE = (
-    ("AlexNet", 2012, "15", "alexnet"),
-    ("OverFeat", 2013, "13.8", "overfeat_fast_millions"),
-    ("VGG-16", 2014, "7.3", "vgg16"),
-    ("GoogLeNet", 2014, "6.6", "googlenet"),
-    ("ResNet-34", 2015, "5.7", "resnet34"),
+SLIDE = (  # the network, its year, its top-5 error in %, and what it is called above
+    ("AlexNet", 2012, 15.0, "alexnet"),
+    ("OverFeat", 2013, 13.8, "overfeat_fast_millions"),
+    ("VGG-16", 2014, 7.3, "vgg16"),
+    ("GoogLeNet", 2014, 6.6, "googlenet"),
+    ("ResNet-34", 2015, 5.7, "resnet34"),
 )
-
-
-@dataclass(frozen=True)
-class Trial:
-    """A net trained from one seed: its training error and its loss, epoch by epoch."""
-
-    error: float
-    losses: Sequence[float]
-
-
-Trials = dict[str, list[Trial]]  # by the names of COLOURS, one a seed
 
 
 def measure(settings: Settings, seeds: Sequence[int]) -> Measured:
     """Count every network, run a thin copy of each, and train the twins for each seed."""
-    trials = {name: [_trained(settings, name, seed) for seed in seeds] for name in COLOURS}
-    errors = {name: np.array([trial.error for trial in found]) for name, found in trials.items()}
-    numbers = {name: published.counted() for name, published in NETWORKS.items()} | {
-        "googlenet_layers": layers(_on_meta(networks.GoogLeNet(auxiliary=False), 224)),
-        "thin_copies": sum(_names_classes(published) for published in NETWORKS.values()),
+    built = {name: on_meta(network, (3, side, side), CLASSES) for name, (network, side, _) in NETWORKS.items()}
+    trials = {name: [_trained(settings, name, seed) for seed in seeds] for name in NETS}
+    errors = {name: np.array([error for error, _ in found]) for name, found in trials.items()}
+    numbers = {name: parameters(built[name]) // (10**6 if "millions" in name else 1) for name in NETWORKS} | {
+        "googlenet_layers": layers(built["googlenet"]),
+        "thin_copies": sum(_names_classes(network, side) for network, side, _ in NETWORKS.values()),
         **{f"{name.replace(' ', '_')}_training_error": error.mean() for name, error in errors.items()},
-        "residual_minus_plain_training_error": (errors["residual"] - errors["plain"]).max(),
+        "residual_minus_plain_training_error": (errors[RESIDUAL] - errors[PLAIN]).max(),
     }
-    return Measured(numbers, {"slide": _draw_slide, "twins": lambda figure: _draw_twins(figure, trials)})
+    series = {
+        "slide": [[*entry, layers(built[key]), parameters(built[key])] for *entry, key in SLIDE],
+        "losses": {name: drawing.rounded([losses for _, losses in found]) for name, found in trials.items()},
+        "errors_percent": {name: drawing.over_seeds(100 * error) for name, error in errors.items()},
+    }
+    figures = {"slide": lambda figure: draw_slide(figure, series), "twins": lambda figure: draw_twins(figure, series)}
+    return Measured(numbers, figures, series)
 
 
-def parameters(network: Spec, side: int) -> int:
-    return sum(weight.numel() for weight in _on_meta(network, side).parameters())
-
-
-def _on_meta(network: Spec, side: int) -> nn.Module:
-    with torch.device("meta"):
-        built: nn.Module = network.build((3, side, side), CLASSES)
-    return built
-
-
-def layers(module: nn.Module) -> int:
-    """How many convolutions and dense layers lie on the longest path through a network's trunk."""
-    if isinstance(module, nn.Conv2d | nn.Linear):
-        return 1
-    counts = [layers(child) for name, child in module.named_children() if name != "heads"]
-    return max(counts) if isinstance(module, Inception | Residual) else sum(counts)
-
-
-def _names_classes(published: Published) -> bool:
+def _names_classes(network: Any, side: int) -> bool:
     """Whether a thin copy with random weights gives one finite number a class for an image of the published size."""
-    thin = type(published.network)(**published.network.get_params(deep=False) | {"width": 0.05})
-    rng = torch.Generator().manual_seed(0)
-    network = thin.build((3, published.side, published.side), CLASSES).eval()
+    thin = clone(network).set_params(width=0.05).build((3, side, side), CLASSES).eval()
     with torch.no_grad():
-        logits = network(torch.rand(1, 3, published.side, published.side, generator=rng))
+        logits = thin(torch.rand(1, 3, side, side, generator=torch.Generator().manual_seed(0)))
     return logits.shape == (1, CLASSES) and bool(logits.isfinite().all())
 
 
-def _trained(settings: Settings, name: str, seed: int) -> Trial:
-    X, y = digits(settings["rows"], seed)
-    depth = SHALLOW if name == "shallow plain" else settings["depth"]
-    network = networks.ResNet(depth, name != "residual", settings["width"])
+def _trained(settings: Settings, name: str, seed: int) -> tuple[float, list[float]]:
+    """The training error of a net and its loss, epoch by epoch, on digits that the seed draws."""
+    data, depth = load_data("digits"), 18 if name == SHALLOW else settings["depth"]
+    rows = np.random.default_rng(seed).permutation(len(data.X))[: settings["rows"]]
+    X, y = data.X[rows], np.asarray(data.y)[rows]
     classifier = Classifier(
-        network,
-        input_shape=(1, 8, 8),
+        networks.ResNet(depth, name != RESIDUAL, settings["width"]),
+        input_shape=data.input_shape,
         max_epochs=settings["epochs"],
         batch_size=settings["batch_size"],
         learning_rate=settings["learning_rate"],
-        validation_fraction=0.0,
-        early_stopping=False,
         random_state=seed,
-        device="cpu",
+        **TO_THE_END,
     ).fit(X, y)
-    return Trial(1 - classifier.score(X, y), [row["loss"] for row in classifier.history_])
+    return 1 - classifier.score(X, y), [row["loss"] for row in classifier.history_]
 
 
-def digits(rows: int, seed: int) -> tuple[Any, Any]:
-    """Some of scikit-learn's digits, (rows, 64), and their classes, (rows,)."""
-    data = load_data("digits")
-    chosen = np.random.default_rng(seed).permutation(len(data.X))[:rows]
-    return data.X[chosen], np.asarray(data.y)[chosen]
+def draw_slide(figure: Figure, series: Mapping[str, Any]) -> None:
+    heads = ("network", "year", "top-5\nerror, %", "layers", "parameters")
+    lines = [[name, str(year), f"{error:g}", str(n), f"{count:,}"] for name, year, error, n, count in series["slide"]]
+    drawing.words(figure.subplots(), heads, lines)
+    figure.suptitle("From 15 to 5.7 % in three years")
 
 
-def _draw_slide(figure: Figure) -> None:
-    from matplotlib.transforms import Bbox
-
-    axes = figure.subplots()
-    axes.axis("off")
-    heads = ("network", "year", "top-5 error, %", "layers", "parameters")
-    table = axes.table([_row(*entry) for entry in SLIDE], colLabels=heads, cellLoc="center", bbox=Bbox.unit())
-    table.auto_set_font_size(False)
-    table.set_fontsize(10)
-    for (row, _), cell in table.get_celld().items():
-        cell.set_edgecolor("#cccccc")
-        cell.get_text().set_fontweight("bold" if row == 0 else "normal")
-    axes.set_title("From 15 to 5.7 % in three years; layers with weights along the longest path", fontsize=10)
-
-
-def _row(name: str, year: int, error: str, key: str) -> list[str]:
-    published = NETWORKS[key]
-    network = _on_meta(published.network, published.side)
-    return [name, str(year), error, str(layers(network)), f"{parameters(published.network, published.side):,}"]
-
-
-def _draw_twins(figure: Figure, trials: Trials) -> None:
+def draw_twins(figure: Figure, series: Mapping[str, Any]) -> None:
     left, right = figure.subplots(1, 2)
-    for place, (name, found) in enumerate(trials.items()):
-        for trial in found:
-            left.plot(range(1, len(trial.losses) + 1), trial.losses, color=COLOURS[name], alpha=0.7)
-            right.plot(place, 100 * trial.error, "o", color=COLOURS[name], alpha=0.7)
-        left.plot([], [], color=COLOURS[name], label=name)
+    drawing.curves(left, series["losses"])
     left.set(xlabel="epoch", ylabel="training loss, nats", ylim=(0, None))
-    left.legend(frameon=False)
-    right.set(xticks=range(len(trials)), xticklabels=list(trials), xlim=(-0.5, len(trials) - 0.5), ylim=(0, 100))
-    right.set_ylabel("training error, %")
-    figure.suptitle("A thin ResNet, its plain twin, and a plain net of 18 layers", fontsize=10)
+    left.legend()
+    drawing.dots(right, series["errors_percent"])
+    right.set(ylim=(0, 100), ylabel="training error, %")
+    figure.suptitle("With shortcuts 34 layers train; without, they lag behind 18")
 
 
 IMAGENET_ERA = Experiment(
@@ -205,7 +137,7 @@ IMAGENET_ERA = Experiment(
     reference="Krizhevsky 2012; Sermanet 2013; Simonyan & Zisserman 2014; Szegedy 2014; He 2015",
     measure=measure,
     expected={
-        **{name: ("==", published.count) for name, published in NETWORKS.items()},
+        **{name: ("==", count) for name, (*_, count) in NETWORKS.items()},
         "googlenet_layers": ("==", 22),
         "thin_copies": ("==", len(NETWORKS)),
         "residual_minus_plain_training_error": ("<", 0),

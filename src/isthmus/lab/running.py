@@ -1,19 +1,21 @@
-"""The frame that runs experiments: settings in, a verdict, figures and a JSON file out."""
+"""The frame that runs an experiment: settings in, a verdict, figures and a JSON file out."""
 
 from __future__ import annotations
 
+import json
+import shlex
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from isthmus._constraints import check_names
-from isthmus._files import atomic, atomic_write_text
+from isthmus._files import atomic
 from isthmus.errors import SettingError
+from isthmus.lab.captions import caption, described
 from isthmus.lab.drawing import STYLE
-from isthmus.lab.experiment import Experiment, Measured, holds
-from isthmus.lab.registry import EXPERIMENTS
+from isthmus.lab.experiment import Experiment, Measured, missed
 from isthmus.plain import plain
 from isthmus.runs.examining import can_draw
 from isthmus.runs.folder import make_folder, write_json
@@ -29,6 +31,10 @@ class Protocol:
     seeds: int | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        if self.seeds is not None and self.seeds < 1:
+            raise SettingError(f"seeds must be a whole number >= 1; got {self.seeds}", "in the lab")
+
 
 def run(experiment: Experiment, protocol: Protocol, out: Path) -> dict[str, Any]:
     """Measure an experiment; write its figures and NAME.json into `out`.
@@ -43,55 +49,59 @@ def run(experiment: Experiment, protocol: Protocol, out: Path) -> dict[str, Any]
     SettingError
         Where a setting does not exist or is of another type than its default.
     """
-    settings, seeds = _settings(experiment, protocol), _seeds(experiment, protocol)
+    settings = _settings(experiment, protocol)
+    seeds = experiment.seeds if protocol.seeds is None else protocol.seeds
     expected = experiment.bounds(protocol.full)
     make_folder(out)
     began = time.perf_counter()
     measured = experiment.measure(settings, range(seeds))
     seconds = time.perf_counter() - began
     numbers = {key: float(value) for key, value in measured.numbers.items()}
-    result = {
+    pictures, failed = _draw(experiment, measured, out), missed(numbers, expected)
+    result = introduced(experiment, protocol) | {
+        "seeds": seeds,
+        "settings": plain(settings),
+        "measured": plain(numbers),
+        "series": plain(measured.series),
+        "expected": {key: list(bound) for key, bound in expected.items()},
+        "missed": failed,
+        "holds": not failed,
+        "seconds": seconds,
+        "figures": [picture["path"] for picture in pictures],
+        "pictures": pictures,
+    }
+    write_json(out / f"{experiment.name}.json", result)
+    return result
+
+
+def introduced(experiment: Experiment, protocol: Protocol) -> dict[str, Any]:
+    """What can be said of an experiment before it is run."""
+    return {
         "name": experiment.name,
         "part": experiment.part,
         "claim": experiment.claim,
         "lecture": experiment.lecture,
         "reference": experiment.reference,
         "protocol": "full" if protocol.full else "quick",
-        "seeds": seeds,
-        "settings": plain(settings),
-        "measured": plain(numbers),
-        "series": plain(measured.series),
-        "expected": {key: list(bound) for key, bound in expected.items()},
-        "holds": holds(numbers, expected),
-        "seconds": seconds,
-        "figures": _draw(experiment, measured, out),
+        "command": command(experiment, protocol),
+        "code": f"src/{experiment.measure.__module__.replace('.', '/')}.py",
     }
-    write_json(out / f"{experiment.name}.json", result)
-    return result
 
 
-def run_all(protocol: Protocol, out: Path, remark: Callable[[str], None] = lambda line: None) -> dict[str, Any]:
-    """Run every experiment in the lecture's order and write one gallery page.
+def command(experiment: Experiment, protocol: Protocol) -> str:
+    """What to type to run it so again."""
+    words = ["isthmus", "lab", "run", experiment.name]
+    words += ["--full"] if protocol.full else []
+    words += [] if protocol.seeds is None else ["--seeds", str(protocol.seeds)]
+    for name, value in protocol.settings.items():
+        words += ["--set", f"{name}={_written(value)}"]
+    return shlex.join(words)
 
-    Raises
-    ------
-    SettingError
-        Where settings are given: each experiment has its own.
-    """
-    from isthmus.report import gallery_page
 
-    if protocol.settings:
-        raise SettingError("--set with all", "in lab run", "the name of one experiment, whose settings they are")
-    results = []
-    for experiment in EXPERIMENTS:
-        results.append(run(experiment, protocol, out))
-        remark(f"{experiment.name}: {'holds' if results[-1]['holds'] else 'does not hold'}")
-    gallery = None
-    if can_draw():
-        gallery = str(out / "gallery.html")
-        shown = [result | {"command": f"isthmus lab run {result['name']}"} for result in results]
-        atomic_write_text(gallery, gallery_page(shown))
-    return {"experiments": results, "holds": all(result["holds"] for result in results), "gallery": gallery}
+def _written(value: Any) -> str:
+    if isinstance(value, tuple):
+        return ",".join(map(_written, value))
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 def _settings(experiment: Experiment, protocol: Protocol) -> dict[str, Any]:
@@ -112,21 +122,14 @@ def _like(default: Any, value: Any, name: str) -> Any:
     return value
 
 
-def _seeds(experiment: Experiment, protocol: Protocol) -> int:
-    seeds = experiment.seeds if protocol.seeds is None else protocol.seeds
-    if seeds < 1:
-        raise SettingError(f"seeds must be a whole number >= 1; got {seeds}", f"in the experiment {experiment.name!r}")
-    return seeds
-
-
-def _draw(experiment: Experiment, measured: Measured, out: Path) -> list[str]:
-    """One PNG a figure; none where the packages that draw are not installed."""
+def _draw(experiment: Experiment, measured: Measured, out: Path) -> list[dict[str, str]]:
+    """One PNG a figure, and the picture in words; none where the packages that draw are not installed."""
     if not can_draw():
         return []
     import matplotlib as mpl
     from matplotlib.figure import Figure
 
-    paths = []
+    pictures = []
     with mpl.rc_context(STYLE):
         for name, draw in measured.figures.items():
             figure = Figure(figsize=SIZE, layout="constrained")
@@ -134,5 +137,5 @@ def _draw(experiment: Experiment, measured: Measured, out: Path) -> list[str]:
             path = out / f"{experiment.name}-{name}.png"
             with atomic(path) as beside:
                 figure.savefig(beside, dpi=120)
-            paths.append(str(path))
-    return paths
+            pictures.append({"path": str(path), "caption": caption(figure), "alt": described(figure)})
+    return pictures

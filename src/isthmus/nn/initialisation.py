@@ -64,4 +64,5 @@ INITIALISATIONS: Mapping[str, Initialisation] = {
     "xavier": _xavier,  # U with variance 2/(n + m), m readers a unit (Glorot & Bengio 2010, eq. 16)
     "he": _he,  # N(0, 2/n): keeps the variance of rectified units (He 2015, eq. 10)
     "orthogonal": _orthogonal,  # orthonormal rows, or columns where those are fewer (Saxe 2014)
+    "small": normal(0.01),  # what machines begin with that are then trained one by one (Hinton 2010, section 8)
 }

@@ -105,15 +105,19 @@ def sweep_page(result: Mapping[str, Any], title: str) -> str:
     return page(result, title)
 
 
-def gallery_page(experiments: Sequence[Mapping[str, Any]]) -> str:
+def gallery_page(experiments: Sequence[Mapping[str, Any]], parts: Mapping[str, str] | None = None) -> str:
     """One page on the lab's experiments, in the order given.
 
     Parameters
     ----------
     experiments : sequence of dict
-        Each with `name`, `claim`, `lecture`, `holds`, `measured` (key to number), `expected` (key to an operator and
-        a number), `figures` (paths of .png, .jpg or .svg files, which are put into the page) and `command`; also
-        `reference`, `protocol`, `seeds`, `seconds` where known.
+        Each with `name` and `claim`; where known also `part`, `lecture`, `reference`, `protocol`, `command`, `code` (a
+        path, for people to read) and `source` (the text of that file). What was run has `holds`, `measured` (key to
+        number), `expected` (key to an operator and a number), `missed` (keys), `seeds`, `seconds`, and `pictures`, each
+        with the `path` of a .png, .jpg or .svg file, which is put into the page, a `caption` and an `alt`. What could
+        not be run has an `error` with `what`, `where`, `expected` and `hint`.
+    parts : mapping, optional
+        The heading of each part, as "Autoencoders" of "II". Experiments of one part follow one another.
 
     Returns
     -------
@@ -128,7 +132,7 @@ def gallery_page(experiments: Sequence[Mapping[str, Any]]) -> str:
     _require()
     from isthmus.report.gallery import page
 
-    return page(experiments)
+    return page(experiments, parts or {})
 
 
 def features_page(result: Mapping[str, Any], title: str) -> str:

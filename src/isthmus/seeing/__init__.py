@@ -12,6 +12,7 @@ from isthmus.seeing.layers import Layer, activations, find, layers
 from isthmus.seeing.maximising import Ascent, Ball, Maximised, Within, along, maximise
 from isthmus.seeing.networks import Whole, of
 from isthmus.seeing.occlusion import Occlusion, Patch, distance, occlusion, probability, unit
+from isthmus.seeing.pieces import Pieces, pieces
 from isthmus.seeing.sheets import Sheet, Viewed, last_sheet, sheet
 from isthmus.seeing.spectra import OPPONENT, Spectrum, learned_colours
 from isthmus.seeing.strongest import Strongest, strongest
@@ -25,6 +26,7 @@ __all__ = [
     "Maximised",
     "Occlusion",
     "Patch",
+    "Pieces",
     "Sheet",
     "Spectrum",
     "Strongest",
@@ -45,6 +47,7 @@ __all__ = [
     "maximise",
     "occlusion",
     "of",
+    "pieces",
     "probability",
     "project",
     "pull",

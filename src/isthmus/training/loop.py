@@ -22,6 +22,7 @@ from isthmus.training.state import Settings, State
 from isthmus.training.steps import Steps
 
 Observer = Callable[[State], None]
+Audience = Callable[[Sequence[State]], None]
 
 
 def train(
@@ -50,8 +51,10 @@ def train(
     return state
 
 
-def train_together(members: Sequence[Member], data: Shared) -> None:
+def train_together(members: Sequence[Member], data: Shared, audiences: Sequence[Audience] = ()) -> None:
     """Train networks of one structure as one population; each stops by itself, and its fault is its own.
+
+    Each audience is called with the states of the members that ended an epoch, and leaves them as they are.
 
     Raises
     ------
@@ -64,7 +67,7 @@ def train_together(members: Sequence[Member], data: Shared) -> None:
         fresh = False  # what cannot be stacked must be as it was
         pool = (Stacked if len(crew) > 1 else Pool)([member.state for member in crew], crew[0].settings.half)
         try:
-            run(pool, crew, data.of(places))
+            run(pool, crew, data.of(places), audiences)
         except Unstackable:
             fresh = True
             raise
@@ -119,7 +122,7 @@ class Member:
         self.state.module.eval()
 
 
-def run(pool: Pool, members: Sequence[Member], data: Shared) -> None:
+def run(pool: Pool, members: Sequence[Member], data: Shared, audiences: Sequence[Audience] = ()) -> None:
     """Train a pool until every member has stopped or diverged."""
     first = members[0].settings
     rngs = [torch.Generator(device=pool.device) for _ in members]
@@ -132,11 +135,13 @@ def run(pool: Pool, members: Sequence[Member], data: Shared) -> None:
             optimiser.pace([member.pace() for member in members])
             tables = epoch.train(members)
             held = epoch.look(members)
-            seconds = (time.perf_counter() - began) / sum(member.active for member in members)
-            for i, member in enumerate(members):
-                if member.active:
-                    member.state.engine = steps.how
-                    _close(member, steps, tables[i], held[i], seconds)
+            active = [i for i, member in enumerate(members) if member.active]
+            seconds = (time.perf_counter() - began) / len(active)
+            for i in active:
+                members[i].state.engine = steps.how
+                _close(members[i], steps, tables[i], held[i], seconds)
+            for audience in audiences:
+                audience([members[i].state for i in active if members[i].fault is None])
     for member in members:
         if not member.active:
             member.end(data.held_out is not None)

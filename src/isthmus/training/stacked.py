@@ -35,11 +35,11 @@ class Stacked(Pool):
         modules = [state.module for state in states]
         self.module = modules[0]
         self._refuse()
-        names = _names(self.module)
-        self._numbers = _differing(modules, next(self.module.parameters()))
-        self._tensors = {name: _stacked(modules, name) for name in names}
-        own = [f"module.{name}" for name, p in self.module.named_parameters() if p.requires_grad]
-        self.parameters = [self._tensors[name].requires_grad_() for name in own]
+        own = [live(module) for module in modules]
+        self._numbers = differing(modules, next(self.module.parameters()))
+        self._tensors = {f"module.{name}": _stacked([one[name] for one in own]) for name in own[0]}
+        learned = [f"module.{name}" for name, p in self.module.named_parameters() if p.requires_grad]
+        self.parameters = [self._tensors[name].requires_grad_() for name in learned]
         self._stack_moments()
         self._loss = _Loss(self.module)
         self._draws: dict[tuple[bool, int], list[Draw]] = {}
@@ -86,7 +86,7 @@ class Stacked(Pool):
     ) -> Terms:
         """A member's terms, as the module alone would compute them."""
         rng = torch.Generator(device=self.device)
-        with _substituted(self.module, numbers), _Given(rng, noise):
+        with substituted(self.module, numbers), _Given(rng, noise):
             return cast("Terms", functional_call(self._loss, tensors, (given, rng)))
 
     def alone(self, place: int, batch: Rows, rng: Generator) -> tuple[Terms, list[Tensor]]:
@@ -129,7 +129,7 @@ class Stacked(Pool):
 
     def release(self) -> None:
         for state in self.states:
-            for tensor in _live(state.module).values():
+            for tensor in live(state.module).values():
                 tensor.data = tensor.data.clone()
             state.moments.step = self.step.clone()
             state.moments.first = [t.clone() for t in state.moments.first]
@@ -153,17 +153,13 @@ class _Loss(nn.Module):
         return terms
 
 
-def _live(module: nn.Module) -> dict[str, Tensor]:
+def live(module: nn.Module) -> dict[str, Tensor]:
+    """Parameters and buffers by their names."""
     return dict([*module.named_parameters(), *module.named_buffers()])
 
 
-def _names(module: nn.Module) -> list[str]:
-    return [f"module.{name}" for name in _live(module)]
-
-
-def _stacked(modules: Sequence[nn.Module], name: str) -> Tensor:
-    """One tensor of all modules, which each keeps as a view."""
-    parts = [_live(module)[name.removeprefix("module.")] for module in modules]
+def _stacked(parts: Sequence[Tensor]) -> Tensor:
+    """One tensor of those of all modules, which each keeps as a view."""
     stacked = torch.stack([part.detach() for part in parts])
     for part, own in zip(parts, stacked.unbind(0), strict=True):
         part.data = own
@@ -182,7 +178,7 @@ def _floats(module: nn.Module) -> dict[str, Any]:
     }
 
 
-def _differing(modules: Sequence[nn.Module], like: Tensor) -> dict[str, Tensor]:
+def differing(modules: Sequence[nn.Module], like: Tensor) -> dict[str, Tensor]:
     """The floats that are not the same in all modules, (P,) each."""
     found = [_floats(module) for module in modules]
     if any(set(one) != set(found[0]) for one in found):
@@ -192,7 +188,7 @@ def _differing(modules: Sequence[nn.Module], like: Tensor) -> dict[str, Tensor]:
 
 
 @contextmanager
-def _substituted(module: nn.Module, numbers: Mapping[str, Tensor]) -> Iterator[None]:
+def substituted(module: nn.Module, numbers: Mapping[str, Tensor]) -> Iterator[None]:
     """For a while, tensors stand where the module's parts hold floats."""
     parts = holders(module)
     split = [(*key.partition("."), number) for key, number in numbers.items()]

@@ -1,0 +1,187 @@
+"""Sigmoids saturate with large coefficients, and pass nothing back; a rectifier is as open as it was.
+
+Claim. Far from 0 the slopes of sigmoid and tanh are next to nothing: the larger the weights, the more units stand
+there, and the less comes back through them. A ReLU does not change: with weights s times as large (and no biases) the
+same units are shut, and the signal through L layers is s^L times as large, exactly. Half of its units give an exact 0
+where weights are as likely positive as negative (Glorot, Bordes & Bengio 2011).
+
+Set-up. Nets of three hidden layers of 16 with Glorot's weights, on normal rows, in float64: their weights are made up
+to 100 times as large. And nets of two hidden layers that learn the circle, whose weights grow as they do. `saturating`
+and `rectifier` name the activations.
+
+Measured, means over seeds. `shut_…`: share of units and rows at which the slope is below a twentieth of the sigmoid's
+steepest, at weights 1 and 100 times as large. `passed_…`: the signal at the first hidden layer over that at the last,
+per growth of the weights, at 100 times over 1 time. `rectifier_shut_change` and `rectifier_passed_change`: the largest
+change of either, the latter relative. `zeros_off_half`: how far the rectifier's share of exact zeros is from ½.
+`learned_shut_…`: how much that share grows by learning the circle; `grown_…`: how many times as long the weights get.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from isthmus import networks
+from isthmus.evidence import GradientMicroscope
+from isthmus.lab import drawing, grids
+from isthmus.lab.experiment import Experiment, Measured, Settings
+from isthmus.lab.grids import BUDGET, Cell, Net
+from isthmus.nn import ACTIVATIONS
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+Array = NDArray[np.floating]
+HIDDEN, INPUTS, ROWS = (16, 16, 16), 16, 256
+KIN = ("sigmoid", "tanh", "softsign", "relu", "leaky_relu", "softplus")
+REACH = 6.0  # of the curves, on both sides of 0
+
+
+def measure(settings: Settings, seeds: Sequence[int]) -> Measured:
+    """Make weights larger, by a factor and by learning, and see which units still pass anything back."""
+    names, scales = (*settings["saturating"], settings["rectifier"]), settings["scales"]
+    scaled = {name: np.array([[enlarged(name, seed, s) for s in scales] for seed in seeds]) for name in names}
+    plan = {Cell("circle", name, "xavier", 2): seeds for name in names}
+    learned = {cell.activation: nets for cell, nets in grids.train(plan, settings, when=None).items()}
+    grown = {name: np.array([[_shut(net, k) for k in _looks(net)] for net in nets]) for name, nets in learned.items()}
+    rectifier = scaled[settings["rectifier"]]  # (seeds, scales, 3)
+    numbers = {
+        "rectifier_shut_change": float(np.abs(rectifier[..., 0] - rectifier[:, :1, 0]).max()),
+        "rectifier_passed_change": float(np.abs(rectifier[..., 1] / rectifier[:, :1, 1] - 1).max()),
+        "zeros_off_half": float(abs(rectifier[:, 0, 2].mean() - 0.5)),
+    }
+    for name in settings["saturating"]:
+        shut, passed = scaled[name][..., 0], scaled[name][..., 1]
+        numbers[f"shut_{name}_1"], numbers[f"shut_{name}_100"] = shut[:, 0].mean(), shut[:, -1].mean()
+        numbers[f"passed_{name}"] = float(np.median(passed[:, -1] / passed[:, 0]))
+    for name in names:
+        numbers[f"learned_shut_{name}"] = float((grown[name][:, -1] - grown[name][:, 0]).mean())
+        numbers[f"grown_{name}"] = float(np.mean([_growth(net) for net in learned[name]]))
+    series = {
+        "curves": curves(),
+        "scales": list(scales),
+        "epochs": list(range(settings["epochs"] + 1)),
+        "shut": {name: drawing.quartiles(found[..., 0]) for name, found in scaled.items()},
+        "passed": {name: drawing.quartiles(found[..., 1] / found[:, :1, 1]) for name, found in scaled.items()},
+        "learned": {name: drawing.quartiles(found) for name, found in grown.items()},
+    }
+    figures = {
+        "curves": lambda figure: _draw_curves(figure, series),
+        "scales": lambda figure: _draw_scales(figure, series),
+    }
+    return Measured(numbers, figures, series)
+
+
+def enlarged(activation: str, seed: int, scale: float) -> tuple[float, float, float]:
+    """Of a net with its first weights times `scale`: shares of units shut and of exact zeros; what passes back.
+
+    What passes is the signal at the first hidden layer over the last one's, over the growth of the weights between.
+    """
+    rng = torch.Generator().manual_seed(seed)
+    x = torch.randn(ROWS, INPUTS, generator=rng, dtype=torch.float64)
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(seed)
+        net = networks.MLP(HIDDEN, activation, "xavier").build((INPUTS,), 1).double()
+    with torch.no_grad():
+        for weight in net.parameters():
+            weight.mul_(scale)
+        zeros = [(net.upto(f"hidden{k}")(x) == 0).double().mean() for k in range(1, len(HIDDEN) + 1)]
+    layers = GradientMicroscope(net).look(x, lambda output: output.mean()).layers[:-1]
+    passed = layers[0].signal / layers[-1].signal / scale ** (len(HIDDEN) - 1)
+    return float(np.mean([layer.shut for layer in layers])), passed, float(np.mean(zeros))
+
+
+def _looks(net: Net) -> range:
+    return range(len(net.fit.gradients_.history))
+
+
+def _shut(net: Net, look: int) -> float:
+    return float(np.mean(net.norms("shut", look)))
+
+
+def _growth(net: Net) -> float:
+    """How many times as long the weights are as they were at first."""
+    fit = net.fit
+    first, now = (_length(module) for module in (fit.build(fit.columns_, fit.seed_), fit.module_))
+    return now / first
+
+
+def _length(module: torch.nn.Module) -> float:
+    return float(torch.cat([p.detach().flatten() for p in module.parameters() if p.ndim > 1]).norm())
+
+
+def curves() -> dict[str, Any]:
+    """Every activation and its slope."""
+    a = torch.linspace(-REACH, REACH, 49, dtype=torch.float64)
+    found: dict[str, Any] = {"a": drawing.rounded(a.tolist())}
+    for name in KIN:
+        z = ACTIVATIONS[name].function(a)
+        slope = torch.as_tensor(ACTIVATIONS[name].slope(a, z))
+        found[name] = {"f": drawing.rounded(z.tolist()), "slope": drawing.rounded(slope.tolist())}
+    return found
+
+
+def _draw_curves(figure: Figure, told: Mapping[str, Any]) -> None:
+    figure.set_size_inches(10, 4.6)
+    panels = figure.subplots(1, 2)
+    for axes, what, title in zip(panels, ("f", "slope"), ("f", "its slope f′"), strict=True):
+        for place, name in enumerate(KIN):
+            how = {"color": drawing.COLOURS[place], "linestyle": drawing.LINES[place]}
+            axes.plot(told["curves"]["a"], told["curves"][name][what], label=name, **how)
+        axes.set(title=title, xlabel="a, what a unit reads", ylim=(-1.1, 3) if what == "f" else (-0.05, 1.05))
+    figure.suptitle("Away from 0 the slopes of sigmoid and tanh vanish; a rectifier's is 1 as far as it goes")
+    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=6)
+
+
+def _draw_scales(figure: Figure, told: Mapping[str, Any]) -> None:
+    figure.set_size_inches(12, 4.6)
+    panels = figure.subplots(1, 3)
+    shown = (
+        ("shut", "scales", "units shut"),
+        ("passed", "scales", "what passes back"),
+        ("learned", "epochs", "learning"),
+    )
+    for axes, (what, against, title) in zip(panels, shown, strict=True):
+        for place, (name, found) in enumerate(told[what].items()):
+            drawing.bands(axes, told[against], found, name, place)
+        axes.set(xscale="log" if against == "scales" else "linear", title=title)
+    panels[0].set(ylabel="share of units", xlabel="weights, times")
+    panels[1].set(yscale="log", ylabel="per growth of weights", xlabel="weights, times")
+    panels[2].set(ylabel="share of units shut", xlabel="epochs on the circle")
+    figure.suptitle("Larger weights shut sigmoids; a rectifier does not notice. Bands are quartiles of seeds")
+    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
+
+
+SATURATION = Experiment(
+    name="saturation",
+    part="I",
+    claim="Sigmoid and tanh units saturate as weights grow, and pass nothing back; rectifiers stay as open as they were.",
+    lecture="Sigmoid activation saturates and gradients vanish with large coeffs.",
+    reference="Glorot & Bengio 2010; Glorot, Bordes & Bengio 2011",
+    measure=measure,
+    expected={
+        "shut_sigmoid_1": ("<=", 0.01),
+        "shut_sigmoid_100": (">=", 0.9),
+        "shut_tanh_100": (">=", 0.9),
+        "passed_sigmoid": ("<=", 0.01),
+        "passed_tanh": ("<=", 0.01),
+        "learned_shut_sigmoid": (">", 0),
+        "learned_shut_tanh": (">", 0),
+        "rectifier_shut_change": ("<=", 1e-3),
+        "rectifier_passed_change": ("<=", 1e-6),
+        "zeros_off_half": ("<=", 0.05),
+    },
+    settings={
+        **BUDGET,
+        "saturating": ("sigmoid", "tanh"),
+        "rectifier": "relu",
+        "scales": (1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0),
+        "points": 1000,
+        "epochs": 24,
+    },
+    seeds=16,
+)

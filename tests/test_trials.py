@@ -1,0 +1,36 @@
+"""Rows held out by class, other ones for every seed."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from isthmus.data import Dataset, load_data
+from isthmus.errors import DataError
+from isthmus.trials import split_classes
+
+
+def test_each_seed_holds_out_other_rows_as_many_of_each_class():
+    data = load_data("digits")
+    first, again, other = (split_classes(data, seed) for seed in (0, 0, 1))
+    assert (first.train.shape, first.test.shape) == ((1257, 64), (540, 64))
+    np.testing.assert_array_equal(first.test, again.test)
+    assert not np.array_equal(first.test, other.test)
+    np.testing.assert_allclose(np.bincount(first.test_labels), 0.3 * np.bincount(data.y), atol=1)
+    assert np.concatenate([first.train, first.test]).sum() == data.X.sum()
+    at = [np.flatnonzero((row == data.X).all(axis=1))[0] for row in first.train[:20]]
+    np.testing.assert_array_equal(data.y[at], first.train_labels[:20])
+
+
+def test_a_set_with_test_rows_of_its_own_is_judged_on_these():
+    X, y = np.arange(24.0).reshape(4, 6), np.arange(4)
+    own = split_classes(Dataset("own", X, y, X_test=X[:1] + 1, y_test=y[:1]), 5)
+    np.testing.assert_array_equal(own.test, X[:1] + 1)
+    np.testing.assert_array_equal(own.train, X)
+    assert own.test_labels.tolist() == [0]
+
+
+def test_rows_without_classes_are_refused():
+    with pytest.raises(DataError) as caught:
+        split_classes(Dataset("mine", np.zeros((4, 2))), 0)
+    assert str(caught.value) == "rows have no classes; in mine; a set with labels"
