@@ -8,6 +8,7 @@ from tests.lab.pictured import assert_readable, assert_told
 
 from isthmus import handmade
 from isthmus.data import load_data, reviews, scenes
+from isthmus.errors import SettingError
 from isthmus.lab import holds, shifts, unshifted
 from isthmus.lab.feature_engineering import EVERY, FEATURE_ENGINEERING
 from isthmus.lab.shifts import SHIFTS, TASKS, WHO, Sizes, adapted
@@ -39,6 +40,15 @@ def test_a_margin_is_the_mean_less_two_standard_errors():
 
     assert _sure([1.0, 2.0, 3.0]) == pytest.approx(2 - 2 / np.sqrt(3))
     assert np.isnan(_sure([1.0]))
+
+
+def test_sizes_that_no_task_can_have_are_one_clear_error():
+    with pytest.raises(SettingError) as caught:
+        Sizes(2, 200, 5000)
+    assert str(caught.value) == (
+        "rows must be a whole number >= 100 and <= 3000; got 2 and new_rows must be a whole number >= 20 and <= 500; "
+        "got 5000; in the experiment 'feature-engineering'"
+    )
 
 
 def test_each_task_has_its_shifts_and_as_many_rows_as_asked_for(tasks):

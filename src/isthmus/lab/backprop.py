@@ -48,8 +48,7 @@ class Trial:
     eta: float
 
     @property
-    def weights(self) -> Tensor:
-        """All of them, from the input on: each layer's matrix, then its biases."""
+    def weights(self) -> Tensor:  # each layer's matrix, then its biases, from the input on
         return parameters_to_vector(self.net.parameters()).detach()
 
     def error(self, weights: Tensor) -> Tensor:
@@ -65,7 +64,7 @@ class Trial:
 
     def differences(self) -> Array:
         """The same by (E(w + h) − E(w − h)) / 2h, each weight moved alone."""
-        moved = STEP * torch.eye(len(self.weights), dtype=self.weights.dtype)
+        moved = STEP * torch.eye(len(self.weights), dtype=torch.float64)
         up, down = (vmap(self.error)(self.weights + way * moved) for way in (1, -1))
         return -self.eta * ((up - down) / (2 * STEP)).numpy()
 
@@ -79,9 +78,7 @@ def rules(trial: Trial) -> tuple[Array, list[Array]]:
     delta = [(trial.t.numpy() - s[-1]) * s[-1] * (1 - s[-1])]  # δ_k = (t − s_k) s_k (1 − s_k)
     for matrix, here in zip(W[:0:-1], s[-2:0:-1], strict=True):
         delta.insert(0, (delta[0] @ matrix) * here * (1 - here))  # δ_i = (Σ_p δ_p w_p) s_i (1 − s_i)
-    steps = [
-        (d.T @ before, d.sum(axis=0)) for d, before in zip(delta, s, strict=False)
-    ]  # δ s_m over rows; a bias hears 1
+    steps = [(d.T @ before, d.sum(axis=0)) for d, before in zip(delta, s, strict=False)]  # δ s_m; a bias hears 1
     return trial.eta * np.concatenate([step.ravel() for pair in steps for step in pair]), delta
 
 
@@ -97,14 +94,16 @@ def measure(settings: Settings, seeds: Sequence[int]) -> Measured:
         "fade": np.median(signals[:, 0] / signals[:, -1]),
     }
     compared = {"automatic differentiation": errors[..., :2].max(axis=-1), "central differences": errors[..., 2]}
-    by_width = zip(widths, np.split(signals, len(widths)), strict=True)
     series: dict[str, Any] = {
         "depths": depths,
         "errors": {name: drawing.quartiles(found.T) for name, found in compared.items()},
-        "signals": {f"width {width}": drawing.quartiles(own) for width, own in by_width},
+        "signals": {
+            f"width {w}": drawing.quartiles(signals.reshape(len(widths), len(seeds), -1)[i])
+            for i, w in enumerate(widths)
+        },
     }
-    draw = {"errors": draw_errors, "signals": draw_signals}
-    return Measured(numbers, {key: partial(drawn, series=series) for key, drawn in draw.items()}, series)
+    draw = {"errors": partial(draw_errors, series=series), "signals": partial(draw_signals, series=series)}
+    return Measured(numbers, draw, series)
 
 
 def _trial(settings: Settings, depth: int, width: int, seed: int) -> Trial:
@@ -136,8 +135,7 @@ def draw_signals(figure: Figure, series: Mapping[str, Any]) -> None:
     axes, layers = figure.subplots(), [*(f"hidden {depth}" for depth in series["depths"]), "output"]
     for place, (name, found) in enumerate(series["signals"].items()):
         drawing.bands(axes, range(len(layers)), found, name, place)
-    axes.set_xticks(range(len(layers)), layers)
-    axes.set(yscale="log", ylabel="mean |δ|")
+    axes.set(yscale="log", ylabel="mean |δ|", xticks=range(len(layers)), xticklabels=layers)
     axes.set_title("On its way back δ fades: each layer multiplies by s(1 − s), at most ¼")
     axes.legend()
 

@@ -8,6 +8,7 @@ from isthmus.errors import SettingError, nearest
 from isthmus.lab.backprop import BACKPROP
 from isthmus.lab.convolution import CONVOLUTION
 from isthmus.lab.convolutional import CONVOLUTIONAL
+from isthmus.lab.depth_oscillation import DEPTH_OSCILLATION
 from isthmus.lab.disentangling import DISENTANGLING
 from isthmus.lab.expansion import EXPANSION
 from isthmus.lab.experiment import Experiment
@@ -19,11 +20,15 @@ from isthmus.lab.linear_pca import LINEAR_PCA
 from isthmus.lab.multilevel import MULTILEVEL
 from isthmus.lab.neuron import NEURON
 from isthmus.lab.perceptron import PERCEPTRON
+from isthmus.lab.pretraining import PRETRAINING
 from isthmus.lab.rectifier import RECTIFIER
 from isthmus.lab.saturation import SATURATION
 from isthmus.lab.svm import SVM
+from isthmus.lab.universal_approximation import UNIVERSAL_APPROXIMATION
 from isthmus.lab.vanishing_gradients import VANISHING_GRADIENTS
 from isthmus.lab.variational import VARIATIONAL
+from isthmus.lab.why_now import WHY_NOW
+from isthmus.lab.xor import XOR
 
 PARTS: Mapping[str, str] = {"I": "From the neuron to deep networks", "II": "Autoencoders"}
 EXPERIMENTS: tuple[Experiment, ...] = (
@@ -33,11 +38,16 @@ EXPERIMENTS: tuple[Experiment, ...] = (
     BACKPROP,
     EXPANSION,
     SVM,
+    XOR,
+    UNIVERSAL_APPROXIMATION,
+    DEPTH_OSCILLATION,
     VANISHING_GRADIENTS,
     SATURATION,
     RECTIFIER,
+    PRETRAINING,
     CONVOLUTION,
     IMAGENET_ERA,
+    WHY_NOW,
     FEATURE_ENGINEERING,
     FEATURE_VISUALISATION,
     LINEAR_PCA,

@@ -24,12 +24,14 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from isthmus import encoders, handmade, networks
+from isthmus._constraints import Constraint, check, count
 from isthmus._spec import Spec
 from isthmus.classifier import Classifier
 from isthmus.data import load_data, reviews, scenes
 
 WHO = {"hand": "by hand, linear", "raw": "raw, linear", "network": "raw, network"}
 SHIFTS = {"digits": ("turned", "inverted"), "scenes": ("dark", "striped"), "reviews": ("reworded",)}
+LIMITS: Mapping[str, Constraint] = {"rows": count(100, 3000), "test_rows": count(10, 5000), "new_rows": count(20, 500)}
 PATCH = 11  # pixels a side
 SIDE = 48  # of a scene
 SCENES = 16  # that pixels are drawn from
@@ -85,11 +87,21 @@ def adapted(model: Any, X: Any, y: Any, passes: int) -> Any:
 
 @dataclass(frozen=True)
 class Sizes:
-    """How many rows to learn from, to test on, and to adapt to."""
+    """How many rows to learn from, to test on, and to adapt to.
+
+    Raises
+    ------
+    SettingError
+        Where these are too few, or more new ones than the digits have left.
+    """
 
     train: int
     test: int
     new: int
+
+    def __post_init__(self) -> None:
+        given = {"rows": self.train, "test_rows": self.test, "new_rows": self.new}
+        check("the experiment 'feature-engineering'", given, LIMITS)
 
 
 def digits(sizes: Sizes, seed: int) -> Task:
