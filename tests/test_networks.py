@@ -608,7 +608,10 @@ WRONG = [
     (networks.MLP((0,)), "hidden must be a sequence, each a whole number >= 1; got (0,); in MLP"),
     (
         networks.MLP(initialisation="bogus"),
-        "initialisation must be one of 'auto', 'uniform', 'lecun', 'xavier', 'he', 'orthogonal', 'small'; got 'bogus'; in MLP",
+        (
+            "initialisation must be one of 'auto', 'uniform', 'lecun', 'xavier', 'he', 'orthogonal', 'small'; "
+            "got 'bogus'; in MLP"
+        ),
     ),
     (networks.LeNet5("1989"), "variant must be one of 'modern', '1998'; got '1989'; in LeNet5"),
     (networks.AlexNet(3), "towers must be one of 1, 2; got 3; in AlexNet"),

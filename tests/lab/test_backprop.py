@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from tests.lab.pictured import assert_readable, assert_told
+from lab.pictured import assert_readable, assert_told
 from torch import nn
 
 from isthmus.lab import Protocol, holds, run

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from tests.lab.pictured import assert_readable, assert_told
+from lab.pictured import assert_readable, assert_told
 
 from isthmus import threshold
 from isthmus.lab import Protocol, holds, run

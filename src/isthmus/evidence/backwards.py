@@ -61,7 +61,7 @@ def layers(network: nn.Module, x: Any, loss: Loss) -> Layers:
         with Watch(network, len(given[0]), heard.visit):
             output = network(*given)
         found = _back(heard, loss(output))
-    return _told(heard.names, [_Back(*(None if t is None else t[None] for t in one)) for one in found])[0]
+    return _told(heard.names, [_Back(*(cast("Any", None if t is None else t[None]) for t in one)) for one in found])[0]
 
 
 def layers_together(modules: Sequence[nn.Module], rows: Sequence[Rows], seeds: Sequence[int]) -> list[Layers]:

@@ -8,9 +8,9 @@ Set-up. Perceptrons of the library in float64, 1 to 6 hidden layers of several w
 N(0, 1), with random rows and targets; the sigmoid is put on the output too, as on the slides. The rules run on arrays.
 They are compared with automatic differentiation of E, and with E at each weight a little to both sides.
 
-Measured, the worst over nets, of the largest Δw of the net. `autograd`: the largest difference from −η ∂E/∂w by
-automatic differentiation, for the weights of the output (`output_rule`) and for all others (`hidden_rule`);
-`differences`: by central differences. `fade`: of the deepest nets, mean |δ| of the first layer over the last, median.
+Measured, the worst over nets, of the net's largest Δw. `output_rule` and `hidden_rule`: the largest difference from
+automatic differentiation for the weights of the output and for all others; `autograd`: for any; `differences`: from
+central differences. `fade`: of the deepest nets, mean |δ| of the first layer over that of the last, the median.
 """
 
 from __future__ import annotations
@@ -64,8 +64,8 @@ class Trial:
 
     def differences(self) -> Array:
         """The same by (E(w + h) − E(w − h)) / 2h, each weight moved alone."""
-        moved = STEP * torch.eye(len(self.weights), dtype=torch.float64)
-        up, down = (vmap(self.error)(self.weights + way * moved) for way in (1, -1))
+        steps = STEP * torch.eye(len(self.weights), dtype=torch.float64)
+        up, down = (vmap(self.error)(self.weights + way * steps) for way in (1, -1))
         return -self.eta * ((up - down) / (2 * STEP)).numpy()
 
 
@@ -78,8 +78,8 @@ def rules(trial: Trial) -> tuple[Array, list[Array]]:
     delta = [(trial.t.numpy() - s[-1]) * s[-1] * (1 - s[-1])]  # δ_k = (t − s_k) s_k (1 − s_k)
     for matrix, here in zip(W[:0:-1], s[-2:0:-1], strict=True):
         delta.insert(0, (delta[0] @ matrix) * here * (1 - here))  # δ_i = (Σ_p δ_p w_p) s_i (1 − s_i)
-    steps = [(d.T @ before, d.sum(axis=0)) for d, before in zip(delta, s, strict=False)]  # δ s_m; a bias hears 1
-    return trial.eta * np.concatenate([step.ravel() for pair in steps for step in pair]), delta
+    steps = [np.hstack([(d.T @ before).ravel(), d.sum(axis=0)]) for d, before in zip(delta, s, strict=False)]  # δ s_m
+    return trial.eta * np.hstack(steps), delta
 
 
 def measure(settings: Settings, seeds: Sequence[int]) -> Measured:
@@ -87,36 +87,33 @@ def measure(settings: Settings, seeds: Sequence[int]) -> Measured:
     depths, widths = list(range(1, settings["depth"] + 1)), settings["widths"]
     trials = [[_trial(settings, depth, w, seed) for w in widths for seed in seeds] for depth in depths]
     errors = np.array([[_errors(trial) for trial in row] for row in trials])  # (depths, nets, 3)
-    signals = np.array([[np.abs(delta).mean() for delta in rules(trial)[1]] for trial in trials[-1]])  # (nets, layers)
+    sizes = [[np.abs(delta).mean() for delta in rules(trial)[1]] for trial in trials[-1]]
+    signals = np.reshape(sizes, (len(widths), len(seeds), -1))  # and layers
     numbers = {
         "autograd": errors[..., :2].max(),
         **dict(zip(("output_rule", "hidden_rule", "differences"), errors.max(axis=(0, 1)), strict=True)),
-        "fade": np.median(signals[:, 0] / signals[:, -1]),
+        "fade": np.median(signals[..., 0] / signals[..., -1]),
     }
     compared = {"automatic differentiation": errors[..., :2].max(axis=-1), "central differences": errors[..., 2]}
     series: dict[str, Any] = {
         "depths": depths,
         "errors": {name: drawing.quartiles(found.T) for name, found in compared.items()},
-        "signals": {
-            f"width {w}": drawing.quartiles(signals.reshape(len(widths), len(seeds), -1)[i])
-            for i, w in enumerate(widths)
-        },
+        "signals": {f"width {w}": drawing.quartiles(own) for w, own in zip(widths, signals, strict=True)},
     }
-    draw = {"errors": partial(draw_errors, series=series), "signals": partial(draw_signals, series=series)}
-    return Measured(numbers, draw, series)
+    return Measured(numbers, {key: partial(drawn, series=series) for key, drawn in PICTURES.items()}, series)
 
 
 def _trial(settings: Settings, depth: int, width: int, seed: int) -> Trial:
     rng = np.random.default_rng([depth, width, seed])
     net = networks.MLP((width,) * depth, activation=settings["activation"]).build((INPUTS,), OUTPUTS).double()
-    drawn = rng.normal(size=sum(own.numel() for own in net.parameters()))
+    drawn = rng.normal(size=len(parameters_to_vector(net.parameters())))
     vector_to_parameters(torch.as_tensor(drawn), net.parameters())
     x, t = rng.normal(size=(ROWS, INPUTS)), rng.uniform(size=(ROWS, OUTPUTS))
     return Trial(net, torch.as_tensor(x), torch.as_tensor(t), settings["eta"])
 
 
 def _errors(trial: Trial) -> tuple[float, float, float]:
-    """Of the rules from automatic differentiation, at the output and elsewhere, and from central differences."""
+    """From automatic differentiation, at the output and elsewhere, and from central differences."""
     ours, last = rules(trial)[0], sum(own.numel() for own in list(trial.net.parameters())[-2:])
     exact, about = (np.abs(ours - theirs) / np.abs(ours).max() for theirs in (trial.autograd(), trial.differences()))
     return exact[-last:].max(), exact[:-last].max(), about.max()
@@ -140,6 +137,7 @@ def draw_signals(figure: Figure, series: Mapping[str, Any]) -> None:
     axes.legend()
 
 
+PICTURES = {"errors": draw_errors, "signals": draw_signals}
 BACKPROP = Experiment(
     name="backprop",
     part="I",
@@ -149,5 +147,4 @@ BACKPROP = Experiment(
     measure=measure,
     expected={"autograd": ("<=", 1e-10), "differences": ("<=", 1e-6)},
     settings={"depth": 6, "widths": (2, 8, 16), "eta": 0.5, "activation": "sigmoid"},
-    seeds=8,
 )

@@ -20,14 +20,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
 from math import prod
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from isthmus import decoders, encoders
-from isthmus._spec import Spec
 from isthmus.data import load_data
 from isthmus.estimators import Autoencoder
 from isthmus.lab.experiment import Experiment, Measured, Settings
@@ -91,12 +90,12 @@ def _trials(settings: Settings, seeds: Sequence[int], rows: Split, shape: tuple[
     return [Trial(*pair, rows.test) for pair in zip(dense, convolutional, strict=True)]
 
 
-def _rival(settings: Settings) -> Spec:
+def _rival(settings: Settings) -> Any:
     """What is held against the dense layers; they themselves, where a reader takes the convolutions away."""
     return encoders.Convolutional(settings["channels"]) if settings["convolve"] else encoders.MLP(settings["hidden"])
 
 
-def _untrained(settings: Settings, seed: int, shape: tuple[int, ...], encoder: Spec) -> Autoencoder:
+def _untrained(settings: Settings, seed: int, shape: tuple[int, ...], encoder: Any) -> Autoencoder:
     return Autoencoder(
         settings["code_size"],
         encoder,

@@ -52,7 +52,7 @@ def measure(settings: Settings, seeds: Sequence[int]) -> Measured:
     drawn = np.array([[pieces_of_random(depth, seed) for depth in DEPTHS] for seed in seeds])  # (seeds, depths)
     three, four = (np.array([labellings(n, seed) for seed in seeds]) for n in (3, 4))  # (seeds, 2)
     shares = {name: [trained(hidden, n, settings) for n in settings["points"]] for name, hidden in NETS.items()}
-    numbers: dict[str, float] = {f"pieces_{depth}": found.count for depth, found in zip(folds, built, strict=True)}
+    numbers: dict[str, Any] = {f"pieces_{depth}": found.count for depth, found in zip(folds, built, strict=True)}
     numbers |= {"one_layer": drawn[:, 0].max() / (NEURONS + 1)}
     numbers |= {"zigzag": np.mean([count / (2 * depth + 1) for depth, count in zip(folds, flat, strict=True)])}
     numbers |= {"lines_3": three[:, 0].min(), "lines_4": four[:, 0].max(), "proved": np.mean([three[:, 1], four[:, 1]])}

@@ -16,6 +16,7 @@ from isthmus.seeing import tiles
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.cm import ScalarMappable
+    from matplotlib.figure import Figure
     from matplotlib.typing import RcKeyType
 
 Array = NDArray[np.floating]
@@ -83,6 +84,30 @@ def bands(axes: Axes, x: Sequence[float], found: Mapping[str, Sequence[float]], 
     colour = COLOURS[place]
     axes.plot(x, found["median"], color=colour, marker=MARKERS[place], linestyle=LINES[place], label=label)
     axes.fill_between(x, found["lower"], found["upper"], color=colour, alpha=0.2, linewidth=0)
+
+
+def banded(
+    figure: Figure, panels: Mapping[str, tuple[Sequence[float], Mapping[str, Any], Mapping[str, Any]]], **how: Any
+) -> None:
+    """A panel for each title: bands over x by their names, and how its axes are set; one legend below.
+
+    `how` goes to `figure.subplots`.
+    """
+    figure.set_size_inches(12, 4.6)
+    row = figure.subplots(1, len(panels), squeeze=False, **how)[0]
+    for axes, (title, (x, found, settings)) in zip(row, panels.items(), strict=True):
+        for place, (name, one) in enumerate(found.items()):
+            bands(axes, x, one, name, place)
+        axes.set(title=title, **settings)
+    figure.legend(*row[0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
+
+
+def shares(axes: Axes, at: ArrayLike, found: Mapping[str, Sequence[float]], label: str, place: int) -> None:
+    """Shares with their intervals, given as "share", "low" and "high"; colour and marker by place."""
+    middle, ends = np.asarray(found["share"], dtype=float), np.asarray([found["low"], found["high"]], dtype=float)
+    how: dict[str, Any] = {"fmt": MARKERS[place], "color": COLOURS[place], "elinewidth": 3, "markersize": 9}
+    axes.errorbar(np.asarray(at, dtype=float), middle, np.abs(ends - middle), label=label, **how)
+    axes.set(ylim=(-0.05, 1.07))
 
 
 def quartiles(values: ArrayLike) -> dict[str, list[float]]:

@@ -1,9 +1,10 @@
-"""Grids of nets on sets of the plane: each kind from many seeds, all trained in one call; which of them solve theirs."""
+"""Grids of nets on sets of the plane: each kind from many seeds, trained in one call; which of them solve theirs."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -50,6 +51,10 @@ class Cell:
     initialisation: str
     depth: int
 
+    @property
+    def kind(self) -> tuple[str, str]:
+        return self.activation, self.initialisation
+
 
 @dataclass(frozen=True)
 class Net:
@@ -76,7 +81,7 @@ def train(
     owners = [cell for cell, seeds in plan.items() for _ in seeds]
     fits = [_untrained(cell, seed, settings) for cell, seeds in plan.items() for seed in seeds]
     learned, fresh = ({cell.plane: points(cell.plane, settings, draw) for cell in plan} for draw in (LEARNED, FRESH))
-    X, y = ([learned[cell.plane][part] for cell in owners] for part in (0, 1))
+    X, y = [learned[cell.plane][0] for cell in owners], [learned[cell.plane][1] for cell in owners]
     fit_together(fits, X, y=y, watch="gradients", when=when)
     found: dict[Cell, list[Net]] = {cell: [] for cell in plan}
     for cell, fit in zip(owners, fits, strict=True):
@@ -124,10 +129,7 @@ def told(key: str, share: Mapping[str, float]) -> dict[str, float]:
 def regions(plane: str, rows: Mapping[str, Sequence[Net]], heads: Sequence[str], settings: Settings) -> dict[str, Any]:
     """What nets of one seed make of the plane, as told in JSON: a row a kind, with nets in the order of `heads`."""
     X, y = points(plane, settings)
-    fields = {
-        name: [drawing.field(lambda P, net=net: _second(net, P), side=SIDE) for net in nets]
-        for name, nets in rows.items()
-    }
+    fields = {name: [drawing.field(partial(_second, net), side=SIDE) for net in nets] for name, nets in rows.items()}
     named = {name: drawing.rounded([net.accuracy for net in nets], 3) for name, nets in rows.items()}
     shown = {"points": drawing.rounded(X[:SHOWN].astype(float), 3), "classes": y[:SHOWN].tolist()}
     return {"heads": list(heads), "fields": fields, "named": named, **shown}

@@ -19,7 +19,6 @@ median over seeds. In the full protocol 0.21 points are the half-width of a 95 %
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from math import isqrt
 from typing import TYPE_CHECKING, Any
 
@@ -43,27 +42,20 @@ if TYPE_CHECKING:
 STARTS = {"pretrained": "pre-trained", "small": "N(0, 0.01²)", "glorot": "Glorot’s random"}
 RANDOM = {"small": "small", "glorot": "xavier"}  # what the library calls them
 FIELDS = 24  # hidden units that are drawn
-
-
-@dataclass(frozen=True)
-class Trial:
-    """A net from one start: test digits named after each epoch, in %, and what comes back to each layer at first."""
-
-    curve: list[float]
-    signals: list[float]
+ACCURACY = ("Same net, same descent: only the first weights differ", "epochs of gradient descent", "linear")
+SIGNALS = ("Before the first step: what comes back to each layer", "layer, from the input on", "log")
+Array = NDArray[np.floating]
+Trial = tuple[list[float], list[float]]  # after each epoch test digits named, in %; what comes back to each layer
 
 
 def measure(settings: Settings, seeds: Sequence[int]) -> Measured:
     """Train the net from every start for each seed."""
     data = digits(settings["data"])
     stacks = [stacked(settings, data.train, seed) for seed in seeds]
-    trials = {
-        start: [
-            _trial(untrained(settings, start, stack, seed), data) for seed, stack in zip(seeds, stacks, strict=True)
-        ]
-        for start in STARTS
-    }
-    last = {start: np.array([trial.curve[-1] for trial in found]) for start, found in trials.items()}
+    pairs = list(zip(seeds, stacks, strict=True))
+    trials = {start: [_trial(untrained(settings, start, *pair), data) for pair in pairs] for start in STARTS}
+    curves, signals = ({start: np.array([trial[i] for trial in trials[start]]) for start in STARTS} for i in (0, 1))
+    last = {start: curve[:, -1] for start, curve in curves.items()}  # of (seeds, epochs)
     error = {f"{start}_error_percent": 100 - percent.mean() for start, percent in last.items()}
     numbers = {
         "pretrained_percent": last["pretrained"].min(),
@@ -71,16 +63,16 @@ def measure(settings: Settings, seeds: Sequence[int]) -> Measured:
         "glorot_percent": last["glorot"].max(),
         **error,
         "below_glorot": error["glorot_error_percent"] - error["pretrained_error_percent"],
-        **{f"{start}_signal": _reaching(found) for start, found in trials.items()},
+        **{f"{start}_signal": np.median(found[:, 0] / found[:, -1]) for start, found in signals.items()},
     }
     series: dict[str, Any] = {
-        "accuracy": {start: drawing.quartiles([trial.curve for trial in found]) for start, found in trials.items()},
-        "signals": {start: drawing.quartiles([trial.signals for trial in found]) for start, found in trials.items()},
-        "fields": drawing.rounded(stacks[0][0].module_.weight[:FIELDS].detach().cpu().numpy(), 3),
+        "accuracy": {start: drawing.quartiles(found) for start, found in curves.items()},
+        "signals": {start: drawing.quartiles(found) for start, found in signals.items()},
+        "fields": drawing.rounded(_fields(stacks[0][0]), 3),
     }
     figures = {
-        "accuracy": lambda figure: _draw_accuracy(figure, series["accuracy"]),
-        "signals": lambda figure: _draw_signals(figure, series["signals"]),
+        "accuracy": lambda figure: _draw_lines(figure, series["accuracy"], "test digits named rightly, %", *ACCURACY),
+        "signals": lambda figure: _draw_lines(figure, series["signals"], "back-propagated gradient", *SIGNALS),
         "fields": lambda figure: _draw_fields(figure, series["fields"]),
     }
     return Measured(numbers, figures, series)
@@ -93,68 +85,54 @@ def digits(name: str) -> Split:
     return Split(data.train / most, data.test / most, data.test_labels, data.train_labels)
 
 
-def stacked(settings: Settings, X: NDArray[np.floating], seed: int) -> Pipeline:
+def stacked(settings: Settings, X: Array, seed: int) -> Pipeline:
     """Boltzmann machines, each trained on the codes of the one before."""
-    how = {name: settings[f"rbm_{name}"] for name in ("max_epochs", "batch_size", "learning_rate")}
-    machines = [
-        BoltzmannMachine(width, random_state=100 * seed + place, scaling=None, validation_fraction=0.0, **how)
-        for place, width in enumerate(settings["hidden"])
-    ]
-    return make_pipeline(*machines).fit(X)
+    how = {"max_epochs": settings["rbm_epochs"], "learning_rate": settings["rbm_learning_rate"]}
+    how |= {"batch_size": settings["batch_size"], "scaling": None, "validation_fraction": 0.0}
+    widths = enumerate(settings["hidden"])
+    return make_pipeline(*(BoltzmannMachine(K, random_state=100 * seed + i, **how) for i, K in widths)).fit(X)
 
 
-def untrained(settings: Settings, start: str, stack: Pipeline, seed: int) -> Classifier:
+def untrained(settings: Settings, start: str, seed: int, stack: Pipeline) -> Classifier:
     """The net with its first weights from a key of `STARTS`; all else is the same."""
-    names = ("max_epochs", "batch_size", "learning_rate", "momentum", "schedule")
-    how = {name: settings[name] for name in names} | {"optimizer": "sgd", "random_state": seed, "scaling": None}
-    how |= {"validation_fraction": 0.0, "early_stopping": False}
+    names = ("batch_size", "learning_rate", "momentum", "schedule")
+    how = {name: settings[name] for name in names} | {"max_epochs": settings["epochs"], "optimizer": "sgd"}
+    how |= {"random_state": seed, "scaling": None, "validation_fraction": 0.0, "early_stopping": False}
     if start == "pretrained":
         return finetune(stack, **how)
     return Classifier(networks.MLP(settings["hidden"], "sigmoid", RANDOM[start]), **how)
 
 
 def _trial(net: Classifier, data: Split) -> Trial:
-    first = clone(net).set_params(max_epochs=1).fit(data.train, data.train_labels, watch="gradients").gradients_
-    curve: list[float] = []
-    net.fit(data.train, data.train_labels, observers=[lambda _: curve.append(_percent(net, data))])
-    return Trial(curve, [layer.signal for layer in first.history[0].layers])
+    y, curve = np.asarray(data.train_labels), list[float]()
+    first = clone(net).set_params(max_epochs=1).fit(data.train, y, watch="gradients").gradients_
+    net.fit(data.train, y, observers=[lambda _: curve.append(100 * net.score(data.test, data.test_labels))])
+    return curve, [layer.signal for layer in first.history[0].layers]
 
 
-def _percent(net: Classifier, data: Split) -> float:
-    return 100 * net.score(data.test, data.test_labels)
+def _fields(machine: BoltzmannMachine) -> Array:
+    """The longest of the hidden units' weights, (FIELDS, D)."""
+    weights = machine.module_.weight.detach().cpu().numpy()
+    found: Array = weights[np.argsort(-np.linalg.norm(weights, axis=1))[:FIELDS]]
+    return found
 
 
-def _reaching(trials: Sequence[Trial]) -> float:
-    return float(np.median([trial.signals[0] / trial.signals[-1] for trial in trials]))
-
-
-def _draw_accuracy(figure: Figure, accuracy: Mapping[str, Mapping[str, Sequence[float]]]) -> None:
-    axes = figure.add_subplot()
-    for place, (start, found) in enumerate(accuracy.items()):
+def _draw_lines(figure: Figure, told: Mapping[str, Any], ylabel: str, title: str, xlabel: str, scale: str) -> None:
+    axes = figure.add_subplot(title=title, xlabel=xlabel, ylabel=ylabel, yscale=scale)
+    for place, (start, found) in enumerate(told.items()):
         drawing.bands(axes, range(1, 1 + len(found["median"])), found, STARTS[start], place)
-    axes.set(xlabel="epochs of gradient descent", ylabel="test digits named rightly, %", ylim=(0, 100))
-    axes.set_title("The same deep net, the same descent: only the first weights differ")
-    axes.legend(title="first weights", loc="center right")
-
-
-def _draw_signals(figure: Figure, signals: Mapping[str, Mapping[str, Sequence[float]]]) -> None:
-    axes = figure.add_subplot()
-    for place, (start, found) in enumerate(signals.items()):
-        drawing.bands(axes, range(1, 1 + len(found["median"])), found, STARTS[start], place)
-    axes.set(xlabel="layer, from the input on", ylabel="back-propagated gradient", yscale="log")
-    axes.set_xticks(range(1, 1 + len(signals["small"]["median"])))
-    axes.set_title("Before the first step: what comes back to each layer")
-    axes.legend(title="first weights", loc="lower right")
+    axes.locator_params(axis="x", integer=True)
+    axes.legend(title="first weights")
 
 
 def _draw_fields(figure: Figure, fields: Sequence[Sequence[float]]) -> None:
     weights = np.array(fields)
     side, most = isqrt(weights.shape[1]), np.abs(weights).max()
-    for axes, field in zip(figure.subplots(3, 8).flat, weights, strict=False):
+    for axes, field in zip(figure.subplots(3, FIELDS // 3).flat, weights, strict=False):
         axes.imshow(field.reshape(side, side), cmap="RdBu", vmin=-most, vmax=most)
         axes.set_axis_off()
     figure.suptitle(
-        "Strokes and their absence: what hidden units of the first machine look for\n(blue: ink, red: none)"
+        "What hidden units of the first machine look for:\nstrokes (blue: ink), and where none may be (red: no ink)"
     )
 
 
@@ -169,10 +147,9 @@ PRETRAINING = Experiment(
     settings={
         "data": "digits",
         "hidden": (64, 64, 64, 64),
-        "rbm_max_epochs": 20,
-        "rbm_batch_size": 20,
+        "rbm_epochs": 20,
         "rbm_learning_rate": 0.01,
-        "max_epochs": 40,
+        "epochs": 40,
         "batch_size": 20,
         "learning_rate": 0.3,
         "momentum": 0.0,
@@ -181,10 +158,9 @@ PRETRAINING = Experiment(
     full={
         "data": "mnist",
         "hidden": (500, 500, 2000),
-        "rbm_max_epochs": 15,
-        "rbm_batch_size": 100,
+        "rbm_epochs": 15,
         "rbm_learning_rate": 0.002,
-        "max_epochs": 40,
+        "epochs": 40,
         "batch_size": 100,
         "learning_rate": 0.1,
         "momentum": 0.9,

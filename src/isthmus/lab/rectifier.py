@@ -77,15 +77,16 @@ def _any_rate(cells: Sequence[Cell], seeds: Sequence[int], settings: Settings, n
 def on_pictures(settings: Settings, seeds: Sequence[int]) -> Measured:
     """Three hidden layers on a named set; its own test rows, or 30 % of the rows."""
     rows = split(load_data(settings["data"]))
-    fits = [_untrained(settings, seed).fit(rows.train, rows.train_labels) for seed in seeds]
-    errors = np.array([100 * (1 - fit.score(rows.test, rows.test_labels)) for fit in fits])
+    answers, asked = (np.asarray(labels) for labels in (rows.train_labels, rows.test_labels))
+    fits = [_untrained(settings, seed).fit(rows.train, answers) for seed in seeds]
+    errors = np.array([100 * (1 - fit.score(rows.test, asked)) for fit in fits])
     share, n = errors.mean() / 100, len(rows.test)
     numbers = {
         "error_percent": float(errors.mean()),
         "error_percent_worst": float(errors.max()),
         "error_percent_half_width": float(196 * np.sqrt(share * (1 - share) / n)),
         "zeros": float(np.mean([zeros(fit, rows.test) for fit in fits])),
-        "train_error_percent": float(np.mean([100 * (1 - fit.score(rows.train, rows.train_labels)) for fit in fits])),
+        "train_error_percent": float(np.mean([100 * (1 - fit.score(rows.train, answers)) for fit in fits])),
     }
     return Measured(numbers, series={"errors_percent": drawing.rounded(errors.tolist())})
 
@@ -102,31 +103,18 @@ def zeros(fit: Classifier, X: Any) -> float:
 
 
 def _untrained(settings: Settings, seed: int) -> Classifier:
-    return Classifier(
-        networks.MLP(settings["hidden"], settings["activation"]),
-        label_smoothing=settings["label_smoothing"],
-        scaling="global",
-        max_epochs=settings["epochs"],
-        batch_size=settings["batch_size"],
-        learning_rate=settings["learning_rate"],
-        weight_decay=settings["weight_decay"],
-        validation_fraction=0.0,
-        early_stopping=False,
-        random_state=seed,
-        device="cpu",
-    )
+    how = {key: settings[key] for key in ("label_smoothing", "batch_size", "learning_rate", "weight_decay")}
+    how |= {"scaling": "global", "max_epochs": settings["epochs"], "random_state": seed, "device": "cpu"}
+    network = networks.MLP(settings["hidden"], settings["activation"])
+    return Classifier(network, validation_fraction=0.0, early_stopping=False, **how)
 
 
 def _draw_solved(figure: Figure, told: Mapping[str, Any], plane: str) -> None:
     axes = figure.subplots()
     for place, (name, found) in enumerate(told["solved"].items()):
-        share, low, high = (np.array(found[end]) for end in ("share", "low", "high"))
-        at = np.arange(len(DEPTHS)) + 0.1 * (2 * place - 1)
-        how = {"color": drawing.COLOURS[place], "linestyle": "none", "capsize": 5, "markersize": 9}
-        label = told["labels"][name]
-        axes.errorbar(at, share, [share - low, high - share], marker=drawing.MARKERS[place], label=label, **how)
+        drawing.shares(axes, np.arange(len(DEPTHS)) + 0.1 * (2 * place - 1), found, told["labels"][name], place)
     axes.set_xticks(range(len(DEPTHS)), LAYERS)
-    axes.set(ylim=(-0.04, 1.04), xlim=(-0.5, len(DEPTHS) - 0.5), ylabel=f"share of seeds that solve the {plane}")
+    axes.set(xlim=(-0.5, len(DEPTHS) - 0.5), ylabel=f"share of seeds that solve the {plane}")
     axes.set_title("Same seeds, same budget: rectifiers learn it, sigmoids do not")
     figure.legend(loc="outside lower center", ncols=2)
 

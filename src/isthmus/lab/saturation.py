@@ -19,6 +19,7 @@ change of either, the latter relative. `zeros_off_half`: how far the rectifier's
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
 
 Array = NDArray[np.floating]
 HIDDEN, INPUTS, ROWS = (16, 16, 16), 16, 256
-KIN = ("sigmoid", "tanh", "softsign", "relu", "leaky_relu", "softplus")
+KIN = ("sigmoid", "tanh", "softsign", "relu", "elu", "softplus")
 REACH = 6.0  # of the curves, on both sides of 0
 
 
@@ -47,7 +48,8 @@ def measure(settings: Settings, seeds: Sequence[int]) -> Measured:
     scaled = {name: np.array([[enlarged(name, seed, s) for s in scales] for seed in seeds]) for name in names}
     plan = {Cell("circle", name, "xavier", 2): seeds for name in names}
     learned = {cell.activation: nets for cell, nets in grids.train(plan, settings, when=None).items()}
-    grown = {name: np.array([[_shut(net, k) for k in _looks(net)] for net in nets]) for name, nets in learned.items()}
+    looks = range(settings["epochs"] + 1)
+    shut = {name: np.array([[np.mean(net.norms("shut", k)) for k in looks] for net in learned[name]]) for name in names}
     rectifier = scaled[settings["rectifier"]]  # (seeds, scales, 3)
     numbers = {
         "rectifier_shut_change": float(np.abs(rectifier[..., 0] - rectifier[:, :1, 0]).max()),
@@ -55,25 +57,20 @@ def measure(settings: Settings, seeds: Sequence[int]) -> Measured:
         "zeros_off_half": float(abs(rectifier[:, 0, 2].mean() - 0.5)),
     }
     for name in settings["saturating"]:
-        shut, passed = scaled[name][..., 0], scaled[name][..., 1]
-        numbers[f"shut_{name}_1"], numbers[f"shut_{name}_100"] = shut[:, 0].mean(), shut[:, -1].mean()
-        numbers[f"passed_{name}"] = float(np.median(passed[:, -1] / passed[:, 0]))
+        numbers[f"shut_{name}_1"], numbers[f"shut_{name}_100"] = scaled[name][:, [0, -1], 0].mean(axis=0)
+        numbers[f"passed_{name}"] = float(np.median(scaled[name][:, -1, 1] / scaled[name][:, 0, 1]))
     for name in names:
-        numbers[f"learned_shut_{name}"] = float((grown[name][:, -1] - grown[name][:, 0]).mean())
+        numbers[f"learned_shut_{name}"] = float((shut[name][:, -1] - shut[name][:, 0]).mean())
         numbers[f"grown_{name}"] = float(np.mean([_growth(net) for net in learned[name]]))
-    series = {
+    told = {
         "curves": curves(),
         "scales": list(scales),
-        "epochs": list(range(settings["epochs"] + 1)),
+        "epochs": list(looks),
         "shut": {name: drawing.quartiles(found[..., 0]) for name, found in scaled.items()},
         "passed": {name: drawing.quartiles(found[..., 1] / found[:, :1, 1]) for name, found in scaled.items()},
-        "learned": {name: drawing.quartiles(found) for name, found in grown.items()},
+        "learned": {name: drawing.quartiles(found) for name, found in shut.items()},
     }
-    figures = {
-        "curves": lambda figure: _draw_curves(figure, series),
-        "scales": lambda figure: _draw_scales(figure, series),
-    }
-    return Measured(numbers, figures, series)
+    return Measured(numbers, {"curves": partial(_draw_curves, told=told), "scales": partial(_draw, told=told)}, told)
 
 
 def enlarged(activation: str, seed: int, scale: float) -> tuple[float, float, float]:
@@ -93,14 +90,6 @@ def enlarged(activation: str, seed: int, scale: float) -> tuple[float, float, fl
     layers = GradientMicroscope(net).look(x, lambda output: output.mean()).layers[:-1]
     passed = layers[0].signal / layers[-1].signal / scale ** (len(HIDDEN) - 1)
     return float(np.mean([layer.shut for layer in layers])), passed, float(np.mean(zeros))
-
-
-def _looks(net: Net) -> range:
-    return range(len(net.fit.gradients_.history))
-
-
-def _shut(net: Net, look: int) -> float:
-    return float(np.mean(net.norms("shut", look)))
 
 
 def _growth(net: Net) -> float:
@@ -130,36 +119,29 @@ def _draw_curves(figure: Figure, told: Mapping[str, Any]) -> None:
     panels = figure.subplots(1, 2)
     for axes, what, title in zip(panels, ("f", "slope"), ("f", "its slope f′"), strict=True):
         for place, name in enumerate(KIN):
-            how = {"color": drawing.COLOURS[place], "linestyle": drawing.LINES[place]}
+            how: dict[str, Any] = {"color": drawing.COLOURS[place], "linestyle": drawing.LINES[place]}
+            how |= {"linewidth": 5} if name == "relu" else {}  # its kin lies on it
             axes.plot(told["curves"]["a"], told["curves"][name][what], label=name, **how)
         axes.set(title=title, xlabel="a, what a unit reads", ylim=(-1.1, 3) if what == "f" else (-0.05, 1.05))
     figure.suptitle("Away from 0 the slopes of sigmoid and tanh vanish; a rectifier's is 1 as far as it goes")
     figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=6)
 
 
-def _draw_scales(figure: Figure, told: Mapping[str, Any]) -> None:
-    figure.set_size_inches(12, 4.6)
-    panels = figure.subplots(1, 3)
-    shown = (
-        ("shut", "scales", "units shut"),
-        ("passed", "scales", "what passes back"),
-        ("learned", "epochs", "learning"),
-    )
-    for axes, (what, against, title) in zip(panels, shown, strict=True):
-        for place, (name, found) in enumerate(told[what].items()):
-            drawing.bands(axes, told[against], found, name, place)
-        axes.set(xscale="log" if against == "scales" else "linear", title=title)
-    panels[0].set(ylabel="share of units", xlabel="weights, times")
-    panels[1].set(yscale="log", ylabel="per growth of weights", xlabel="weights, times")
-    panels[2].set(ylabel="share of units shut", xlabel="epochs on the circle")
+def _draw(figure: Figure, told: Mapping[str, Any]) -> None:
+    larger = {"xscale": "log", "xlabel": "weights, times"}
+    panels = {
+        "units shut": (told["scales"], told["shut"], {"ylabel": "share of units", **larger}),
+        "what passes back": (told["scales"], told["passed"], {"ylabel": "per growth", "yscale": "log", **larger}),
+        "units shut while learning": (told["epochs"], told["learned"], {"xlabel": "epochs on the circle"}),
+    }
+    drawing.banded(figure, panels)
     figure.suptitle("Larger weights shut sigmoids; a rectifier does not notice. Bands are quartiles of seeds")
-    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
 
 
 SATURATION = Experiment(
     name="saturation",
     part="I",
-    claim="Sigmoid and tanh units saturate as weights grow, and pass nothing back; rectifiers stay as open as they were.",
+    claim="Sigmoid and tanh units saturate as weights grow, and pass nothing back; rectifiers stay as open.",
     lecture="Sigmoid activation saturates and gradients vanish with large coeffs.",
     reference="Glorot & Bengio 2010; Glorot, Bordes & Bengio 2011",
     measure=measure,

@@ -12,7 +12,7 @@ seed alone the lecture's series on all sets: sigmoids begun as Glorot does, ReLU
 ReLU's part.
 
 Measured. `ratio_…_DEPTH`: the signal at the first hidden layer over that at the last before training, median over
-seeds; `weights_ratio_…` the same of the weights' gradients, `trained_ratio_…` of the signal after training.
+seeds; `weights_ratio_…` the same of the weights' gradients, `learning_ratio_…` of the signal after the first epoch.
 `solved_…_DEPTH`: share of seeds that name 95 % of fresh points, with Wilson's 95 % interval. The sigmoid begins with
 Glorot's weights, the rectifier with He's; `uniform` says U(−½, ½). `faded_by_uniform`: the rectifier's ratio at 20
 layers from U(−½, ½), over that from He's. `solved_sigmoid_any_6`: the sigmoid's best share over initialisations.
@@ -21,6 +21,7 @@ layers from U(−½, ½), over that from He's. `solved_sigmoid_any_6`: the sigmo
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -28,129 +29,108 @@ from numpy.typing import NDArray
 
 from isthmus.lab import drawing, grids
 from isthmus.lab.experiment import Experiment, Measured, Settings
-from isthmus.lab.grids import BUDGET, Cell, Net, Nets
+from isthmus.lab.grids import BUDGET, Cell, Net
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 Kind = tuple[str, str]  # activation and initialisation
-Json = Mapping[str, Any]
+Circle = Mapping[tuple[Kind, int], Sequence[Net]]  # the nets that learn the circle, by kind and depth
 INITIALISATIONS = {"uniform": "U(−½, ½)", "xavier": "Glorot", "he": "He"}
+SIGMOID: Kind = ("sigmoid", "xavier")
 JUDGED, DEEP, DEEPEST = 6, 10, 20  # hidden layers at which solutions, signals and initialisations are compared
+LOOKS = {  # what is measured of every layer, and at which look
+    "signal, before training": ("signal", 0),
+    "signal, after an epoch": ("signal", 1),
+    "gradient of the weights, before": ("gradient", 0),
+}
 
 
 def measure(settings: Settings, seeds: Sequence[int]) -> Measured:
-    """Train the whole grid, and look at what comes back before and after."""
+    """Train the whole grid, and look at what comes back before and while it learns."""
     depths = sorted({*settings["depths"], JUDGED, DEEP})
-    sigmoid, rectifier = ("sigmoid", "xavier"), (settings["rectifier"], "he")
+    rectifier, uniform = (settings["rectifier"], "he"), (settings["rectifier"], "uniform")
     kinds = [(name, begun) for name in dict.fromkeys(("sigmoid", "tanh", rectifier[0])) for begun in INITIALISATIONS]
+    series = [Cell(plane, *kind, n) for plane in settings["planes"] for kind in (SIGMOID, rectifier) for n in depths]
     grid = {Cell("circle", *kind, depth): seeds for kind in kinds for depth in depths}
-    series = [Cell(plane, *kind, n) for plane in settings["planes"] for kind in (sigmoid, rectifier) for n in depths]
-    nets = grids.train({**dict.fromkeys(series, seeds[:1]), **grid}, settings, when=(0, settings["epochs"]))
+    nets = grids.train({**dict.fromkeys(series, seeds[:1]), **grid}, settings, when=(0, 1))
     deepest = {Cell("circle", *kind, DEEPEST): seeds for kind in kinds}
-    begun = nets | grids.train(deepest, {**settings, "epochs": 1, "batch_size": settings["points"]})
-
-    def at(kind: Kind, depth: int) -> Sequence[Net]:
-        return begun[Cell("circle", *kind, depth)]
-
-    uniform = (rectifier[0], "uniform")
-    numbers = {"faded_by_uniform": ratio(at(uniform, DEEPEST)) / ratio(at(rectifier, DEEPEST))}
-    for name, kind in {"sigmoid": sigmoid, "rectifier": rectifier, "rectifier_uniform": uniform}.items():
-        numbers[f"ratio_{name}_{DEEP}"] = ratio(at(kind, DEEP))
-        numbers[f"weights_ratio_{name}_{DEEP}"] = ratio(at(kind, DEEP), "gradient")
-        numbers[f"trained_ratio_{name}_{DEEP}"] = ratio(at(kind, DEEP), look=-1)
-        numbers |= grids.told(f"solved_{name}_{JUDGED}", grids.solved(at(kind, JUDGED), settings))
-    best = max(grids.solved(at(("sigmoid", way), JUDGED), settings)["share"] for way in INITIALISATIONS)
-    found = told(settings, kinds, depths, begun)
-    shown = {plane: _series(plane, (sigmoid, rectifier), depths, nets, settings) for plane in settings["planes"]}
-    figures = {
-        "norms": lambda figure: _draw_norms(figure, found),
-        "ratio": lambda figure: _draw_ratio(figure, found),
-        "solved": lambda figure: _draw_solved(figure, found),
+    looked = grids.train(deepest, {**settings, "epochs": 1, "batch_size": settings["points"]})
+    circle = {(cell.kind, cell.depth): (nets | looked)[cell] for cell in (*grid, *deepest)}
+    numbers = {
+        "faded_by_uniform": ratio(circle[uniform, DEEPEST]) / ratio(circle[rectifier, DEEPEST]),
+        f"solved_sigmoid_any_{JUDGED}": max(
+            grids.solved(circle[("sigmoid", begun), JUDGED], settings)["share"] for begun in INITIALISATIONS
+        ),
     }
-    for plane in shown:
-        title = f"Deeper and deeper on the {plane}: fresh points named rightly"
-        figures[plane] = lambda figure, told=shown[plane], title=title: grids.draw_regions(figure, told, title)
-    return Measured(numbers | {f"solved_sigmoid_any_{JUDGED}": best}, figures, {**found, "regions": shown})
+    for name, kind in {"sigmoid": SIGMOID, "rectifier": rectifier, "rectifier_uniform": uniform}.items():
+        for key, look in zip(("ratio", "learning_ratio", "weights_ratio"), LOOKS.values(), strict=True):
+            numbers[f"{key}_{name}_{DEEP}"] = ratio(circle[kind, DEEP], *look)
+        numbers |= grids.told(f"solved_{name}_{JUDGED}", grids.solved(circle[kind, JUDGED], settings))
+    told = _told(circle, kinds, depths, settings) | {"regions": {}}
+    figures = {"norms": partial(_draw_norms, told=told), "ratio": partial(_draw_ratio, told=told)}
+    figures["solved"] = partial(_draw_solved, told=told)
+    heads, title = [f"{depth} hidden" for depth in depths], "Deeper and deeper on the {}: fresh points named rightly"
+    for plane in settings["planes"]:
+        rows = {kind[0]: [nets[Cell(plane, *kind, n)][0] for n in depths] for kind in (SIGMOID, rectifier)}
+        told["regions"][plane] = grids.regions(plane, rows, heads, settings)
+        figures[plane] = partial(grids.draw_regions, told=told["regions"][plane], title=title.format(plane))
+    return Measured(numbers, figures, told)
 
 
 def ratio(nets: Sequence[Net], what: str = "signal", look: int = 0) -> float:
-    """The first hidden layer's over the last one's, median over the nets to which anything comes back."""
-    return float(np.nanmedian(_ratios(nets, what, look)))
+    """The first hidden layer's over the last one's, median over nets; nothing of nothing counts as nothing."""
+    return float(np.median(_ratios(nets, what, look)))
 
 
 def _ratios(nets: Sequence[Net], what: str = "signal", look: int = 0) -> NDArray[np.floating]:
     norms = np.array([net.norms(what, look) for net in nets])  # (seeds, depth)
-    return np.divide(norms[:, 0], norms[:, -1], out=np.full(len(norms), np.nan), where=norms[:, -1] > 0)
+    return np.divide(norms[:, 0], norms[:, -1], out=np.zeros(len(norms)), where=norms[:, -1] > 0)
 
 
-def told(settings: Settings, kinds: Sequence[Kind], depths: Sequence[int], nets: Nets) -> dict[str, Any]:
+def _told(circle: Circle, kinds: Sequence[Kind], depths: Sequence[int], settings: Settings) -> dict[str, Any]:
     """What the pictures of the circle show, by activation, initialisation and depth."""
-
-    def at(kind: Kind, depth: int) -> Sequence[Net]:
-        return nets[Cell("circle", *kind, depth)]
-
-    solved = [[grids.solved(at(kind, depth), settings) for depth in depths] for kind in kinds]
+    names = {kind: f"{kind[0]}, {INITIALISATIONS[kind[1]]}" for kind in kinds}
+    solved = [[grids.solved(circle[kind, depth], settings) for depth in depths] for kind in kinds]
     deeper = [depth for depth in (*depths, DEEPEST) if depth > 1]
-    looks = {"signal before": ("signal", 0), "signal after": ("signal", -1), "weights before": ("gradient", 0)}
-    shown = dict.fromkeys((("sigmoid", "xavier"), ("tanh", "xavier"), (settings["rectifier"], "uniform"), kinds[-1]))
+    ratios: dict[str, Any] = {activation: {} for activation, _ in kinds}
+    for kind in kinds:
+        found = np.transpose([_ratios(circle[kind, depth]) for depth in deeper])  # (seeds, depths)
+        ratios[kind[0]][INITIALISATIONS[kind[1]]] = drawing.quartiles(found)
+    shown = dict.fromkeys(
+        (SIGMOID, ("tanh", "xavier"), (settings["rectifier"], "uniform"), (settings["rectifier"], "he"))
+    )
     return {
-        "kinds": [_name(kind) for kind in kinds],
+        "kinds": list(names.values()),
         "depths": list(depths),
         "deeper": deeper,
         "solved": {end: drawing.rounded([[one[end] for one in row] for row in solved]) for end in solved[0][0]},
-        "ratio": {
-            _name(kind): drawing.quartiles(np.transpose([_ratios(at(kind, n)) for n in deeper])) for kind in kinds
-        },
+        "ratio": ratios,
         "norms": {
-            name: {_name(kind): drawing.quartiles([net.norms(*look) for net in at(kind, DEEP)]) for kind in shown}
-            for name, look in looks.items()
+            title: {names[kind]: drawing.quartiles([net.norms(*look) for net in circle[kind, DEEP]]) for kind in shown}
+            for title, look in LOOKS.items()
         },
     }
 
 
-def _name(kind: Kind) -> str:
-    return f"{kind[0]}, {INITIALISATIONS[kind[1]]}"
-
-
-def _series(plane: str, kinds: Sequence[Kind], depths: Sequence[int], nets: Nets, settings: Settings) -> dict[str, Any]:
-    rows = {kind[0]: [nets[Cell(plane, *kind, depth)][0] for depth in depths] for kind in kinds}
-    return grids.regions(plane, rows, [f"{depth} hidden" for depth in depths], settings)
-
-
-def _draw_norms(figure: Figure, told: Json) -> None:
-    """Every layer's norms at ten hidden layers: what comes back before and after training, and what weights get."""
-    figure.set_size_inches(12, 4.6)
-    titles = {"signal before": "signal, before training", "signal after": "signal, after training"}
-    panels: Sequence[Axes] = figure.subplots(1, 3, sharey=True)
-    for axes, (name, kinds) in zip(panels, told["norms"].items(), strict=True):
-        for place, (kind, found) in enumerate(kinds.items()):
-            drawing.bands(axes, range(1, DEEP + 1), found, kind, place)
-        axes.set(yscale="log", xlabel="hidden layer", title=titles.get(name, "gradient of the weights, before"))
-    panels[0].set_ylabel("norm")
+def _draw_norms(figure: Figure, told: Mapping[str, Any]) -> None:
+    how = {"yscale": "log", "xlabel": "hidden layer"}
+    panels = {title: (range(1, DEEP + 1), found, how) for title, found in told["norms"].items()}
+    drawing.banded(figure, panels, sharey=True)
+    figure.axes[0].set_ylabel("norm")
     figure.suptitle("What comes back to each of ten hidden layers; bands are quartiles of seeds")
-    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
 
 
-def _draw_ratio(figure: Figure, told: Json) -> None:
-    """The first layer's share of the signal against depth, a panel an activation."""
-    activations = list(dict.fromkeys(kind.partition(",")[0] for kind in told["kinds"]))
-    figure.set_size_inches(12, 4.6)
-    panels: Sequence[Axes] = figure.subplots(1, len(activations), sharey=True, squeeze=False)[0]
-    for axes, activation in zip(panels, activations, strict=True):
-        for place, label in enumerate(INITIALISATIONS.values()):
-            drawing.bands(axes, told["deeper"], told["ratio"][f"{activation}, {label}"], label, place)
-        axes.set(yscale="log", xlabel="hidden layers", title=activation)
-    panels[0].set_ylabel("signal at the first layer / at the last")
+def _draw_ratio(figure: Figure, told: Mapping[str, Any]) -> None:
+    how = {"yscale": "log", "xlabel": "hidden layers"}
+    drawing.banded(figure, {name: (told["deeper"], found, how) for name, found in told["ratio"].items()}, sharey=True)
+    figure.axes[0].set_ylabel("signal at the first layer / at the last")
     figure.suptitle("The deeper, the less comes back; ReLU needs He's weights")
-    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
 
 
-def _draw_solved(figure: Figure, told: Json) -> None:
+def _draw_solved(figure: Figure, told: Mapping[str, Any]) -> None:
     figure.set_size_inches(7, 5)
-    axes = figure.subplots()
-    heads = [f"{depth} hidden" for depth in told["depths"]]
+    axes, heads = figure.subplots(), [f"{depth} hidden" for depth in told["depths"]]
     drawing.table(axes, told["solved"]["share"], told["kinds"], heads, "{:.0%}", vmin=0, vmax=1)
     axes.set_title("Share of seeds that solve the circle, all on one budget")
 

@@ -4,7 +4,7 @@ Claim. What changed between 2006 and 2012 is not the idea but the size of the da
 pipeline of hand-made features and a kernel machine starts ahead of a deep net, and is overtaken.
 
 Set-up. As many pictures as wanted: scikit-learn's digits, turned, stretched, slanted, moved and bent at random. Each
-seed holds out 30 % of the digits, from which all test pictures are made, draws distortions and first weights. Classical:
+seed holds out 30 % of the digits, from which test pictures are made, draws distortions and first weights. Classical:
 histograms of oriented gradients and of values, their principal components, a support vector machine with an RBF kernel
 (as pipelines were before; Dalal & Triggs 2005 for the features). Deep: two convolutions and two dense layers on the
 pixels, trained by so many steps of AdamW on batches of 64, whatever the number of examples: the computing budget. All
@@ -46,6 +46,7 @@ Labelled = tuple[Array, Labels]
 LEARNERS = {"classical": "HOG + kernel machine", "pixels": "pixels + kernel machine", "deep": "deep net, {} steps"}
 FRAME = 1  # empty pixels around the digits
 SHOWN = 40  # test pictures
+TICKS = (1, 2, 5, 10, 20, 50)
 
 
 def measure(settings: Settings, seeds: Sequence[int]) -> Measured:
@@ -65,7 +66,7 @@ def measure(settings: Settings, seeds: Sequence[int]) -> Measured:
     series: dict[str, Any] = {
         "sizes": list(settings["sizes"]),
         "errors": {name: drawing.quartiles(found) for name, found in error.items()},
-        "pictures": drawing.rounded(pictures(settings | {"test": SHOWN}, seeds[0])[1][0], 2),
+        "pictures": drawing.rounded(pictures({**settings, "test": SHOWN}, seeds[0])[1][0], 2),
     }
     figures = {
         "errors": lambda figure: _draw_errors(figure, series),
@@ -106,33 +107,17 @@ def machine() -> Pipeline:
 
 def net(settings: Settings, steps: int, n: int, seed: int) -> Classifier:
     """A convolutional net that makes so many steps on n examples, in whole epochs."""
-    batch = settings["batch_size"]
-    return Classifier(
-        layers,
-        max_epochs=ceil(steps / ceil(n / batch)),
-        batch_size=batch,
-        learning_rate=settings["learning_rate"],
-        scaling="global",
-        input_shape=(1, settings["side"], settings["side"]),
-        validation_fraction=0.0,
-        early_stopping=False,
-        random_state=seed,
-        device="cpu",
-    )
+    how = {name: settings[name] for name in ("batch_size", "learning_rate")} | {"random_state": seed}
+    how |= {"max_epochs": ceil(steps / ceil(n / settings["batch_size"])), "scaling": "global"}
+    how |= {"input_shape": (1, settings["side"], settings["side"]), "validation_fraction": 0.0, "early_stopping": False}
+    return Classifier(layers, **how)
 
 
 def layers(inputs: int, classes: int) -> nn.Module:
     """Two convolutions that halve the picture, and two dense layers."""
-    return nn.Sequential(
-        nn.Conv2d(1, 16, 5, stride=2, padding=2),
-        nn.ReLU(),
-        nn.Conv2d(16, 32, 3, stride=2, padding=1),
-        nn.ReLU(),
-        nn.Flatten(),
-        nn.Linear(2 * inputs, 64),  # 32 maps of a sixteenth of the pixels
-        nn.ReLU(),
-        nn.Linear(64, classes),
-    )
+    convolutions = nn.Conv2d(1, 16, 5, stride=2, padding=2), nn.Conv2d(16, 32, 3, stride=2, padding=1)
+    bent = [part for convolution in convolutions for part in (convolution, nn.ReLU())]
+    return nn.Sequential(*bent, nn.Flatten(), nn.Linear(2 * inputs, 64), nn.ReLU(), nn.Linear(64, classes))
 
 
 def _wrong(learner: Classifier | Pipeline, T: Array, z: Labels) -> float:
@@ -152,7 +137,10 @@ def _draw_errors(figure: Figure, told: Mapping[str, Any]) -> None:
         learner, _, steps = name.partition("_")
         drawing.bands(axes, told["sizes"], found, LEARNERS[learner].format(steps), place)
     axes.set(xscale="log", yscale="log", xlabel="examples to learn from", ylabel="test pictures named wrongly, %")
-    axes.set_title("Few examples: made by hand is best. Many, and time to learn them: the deep net")
+    axes.set_xticks(told["sizes"], [f"{n:,}" for n in told["sizes"]], minor=False)
+    axes.set_yticks(TICKS, [f"{tick}" for tick in TICKS], minor=False)
+    axes.minorticks_off()
+    axes.set_title("From few examples features made by hand win,\nfrom many, and with time, the deep net does")
     axes.legend()
 
 

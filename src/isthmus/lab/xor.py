@@ -19,7 +19,8 @@ bends. Drawn is one of the lecture's networks, of sigmoids: of those with no err
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import torch
@@ -49,7 +50,8 @@ LINES = np.linspace(-1.25, 1.25, 11)  # of the grid that is carried through the 
 def rows(settings: Settings) -> tuple[Array, Array]:
     """The four rows and the exclusive or of each."""
     false = settings["false"]
-    return np.array([[false, false], [false, 1], [1, false], [1, 1]], dtype=np.float32), np.float32([0, 1, 1, 0])
+    points = [[false, false], [false, 1], [1, false], [1, 1]]
+    return np.array(points, dtype=np.float32), np.array([0, 1, 1, 0], dtype=np.float32)
 
 
 def measure(settings: Settings, seeds: Sequence[int]) -> Measured:
@@ -78,27 +80,13 @@ def measure(settings: Settings, seeds: Sequence[int]) -> Measured:
 
 def _trained(settings: Settings, seeds: Sequence[int], activation: str, hidden: tuple[int, ...]) -> list[Regressor]:
     X, y = rows(settings)
-    estimators = [
-        Regressor(
-            networks.MLP(hidden, "identity" if settings["linear"] else activation),
-            likelihoods.Bernoulli(),
-            scaling=None,
-            max_epochs=settings["epochs"],
-            batch_size=settings["batch_size"],
-            learning_rate=settings["learning_rate"],
-            schedule="constant",
-            validation_fraction=0.0,
-            early_stopping=False,
-            random_state=seed,
-            device="cpu",
-        )
-        for seed in seeds
-    ]
+    network = networks.MLP(hidden, "identity" if settings["linear"] else activation)
+    how = {key: settings[key] for key in ("batch_size", "learning_rate")} | {"max_epochs": settings["epochs"]}
+    how |= {"scaling": None, "schedule": "constant", "validation_fraction": 0.0, "early_stopping": False}
+    nets = [Regressor(network, likelihoods.Bernoulli(), random_state=seed, device="cpu", **how) for seed in seeds]
     copies = settings["copies"]
-    for fault in fit_together(estimators, np.tile(X, (copies, 1)), y=np.tile(y, copies)):
-        if fault is not None:
-            raise fault
-    return estimators
+    fit_together(nets, np.tile(X, (copies, 1)), y=np.tile(y, copies))
+    return nets
 
 
 def layers(network: nn.Module, X: Array) -> list[dict[str, Any]]:
@@ -107,18 +95,14 @@ def layers(network: nn.Module, X: Array) -> list[dict[str, Any]]:
     """
     along = np.linspace(LINES[0], LINES[-1], 41)
     grid = [np.column_stack(ends) for at in LINES for ends in ((along, 0 * along + at), (0 * along + at, along))]
-    stages = list(network.trunk)  # flat, hidden 1, hidden 2, output
+    stages = list(cast("Any", network).trunk)  # flat, hidden 1, hidden 2, output
     planes = []
     for depth in range(1, len(stages)):
         upto, rest = nn.Sequential(*stages[:depth]), nn.Sequential(*stages[depth:], nn.Sigmoid())
         low, high = (-1.4, 1.4) if depth == 1 else (-0.08, 1.08)
-        planes.append(
-            {
-                "points": drawing.rounded(_given(upto, X), 3),
-                "lines": drawing.rounded([_given(upto, line).T for line in grid], 3),
-                "field": drawing.field(lambda Z, rest=rest: _given(rest, Z), low, high, 41),
-            }
-        )
+        said = drawing.field(partial(_given, rest), low, high, 41)
+        lines = drawing.rounded([_given(upto, line).T for line in grid], 3)
+        planes.append({"points": drawing.rounded(_given(upto, X), 3), "lines": lines, "field": said})
     return planes
 
 
@@ -143,8 +127,7 @@ def _draw_layers(figure: Figure, series: Mapping[str, Any]) -> None:
 def _draw_points(axes: Axes, points: Sequence[Sequence[float]], classes: Sequence[float]) -> None:
     for which, colour in enumerate(drawing.CLASSES):
         x, y = np.array([point for point, own in zip(points, classes, strict=True) if own == which]).T
-        how = {"color": colour, "markersize": 13, "markeredgecolor": "white", "linestyle": "none"}
-        axes.plot(x, y, drawing.MARKERS[which], clip_on=False, zorder=5, **how)
+        axes.plot(x, y, drawing.MARKERS[which], color=colour, markersize=13, mec="white", clip_on=False, zorder=5)
 
 
 def _draw(figure: Figure, series: Mapping[str, Any]) -> None:
@@ -152,15 +135,11 @@ def _draw(figure: Figure, series: Mapping[str, Any]) -> None:
     shares = series["shares"]
     for place, activation in enumerate(ACTIVATIONS):
         keys = [f"share_{shape}_{activation}" for shape in SHAPES]
-        middle, low, high = (np.array([shares[key + end] for key in keys]) for end in ("", "_low", "_high"))
-        how = {"color": drawing.COLOURS[place], "marker": drawing.MARKERS[place], "linestyle": "none"}
-        at = np.arange(1, 4) + 0.2 * (place - 1)
-        axes.errorbar(at, middle, [middle - low, high - middle], capsize=4, markersize=9, label=activation, **how)
+        found = {end or "share": [shares[f"{key}_{end}".rstrip("_")] for key in keys] for end in ("", "low", "high")}
+        drawing.shares(axes, np.arange(1, 4) + 0.2 * (place - 1), found, activation, place)
     axes.plot([0], [shares["share_2-1"]], "x", color="black", markersize=10, label="no hidden layer")
     axes.set_xticks(range(4), ["2-1", *SHAPES])
-    axes.set(
-        ylabel="share of seeds that solve XOR", ylim=(-0.04, 1.06), title="Two neurons can; eight hardly ever fail"
-    )
+    axes.set(ylabel="share of seeds that solve XOR", title="Two neurons can; eight hardly ever fail")
     figure.legend(loc="outside lower center", ncols=4)
 
 
@@ -178,13 +157,6 @@ XOR = Experiment(
         "share_2-8-1_relu": (">=", 0.95),
         "share_2-2-2-1_identity": ("==", 0),
     },
-    settings={
-        "false": -1.0,
-        "linear": False,
-        "copies": 512,
-        "batch_size": 16,
-        "epochs": 4,
-        "learning_rate": 0.1,
-    },
+    settings={"false": -1.0, "linear": False, "copies": 512, "batch_size": 16, "epochs": 4, "learning_rate": 0.1},
     seeds=256,
 )
