@@ -22,12 +22,17 @@ SHAPES = {
 # name -> the variance for n inputs and m readers a unit
 VARIANCE = {
     "uniform": lambda n, m: 1 / 12,
+    "standard": lambda n, m: 1 / (3 * n),
     "lecun": lambda n, m: 1 / n,
     "xavier": lambda n, m: 2 / (n + m),
     "he": lambda n, m: 2 / n,
     "small": lambda n, m: 1e-4,
 }
-BOUND = {"uniform": lambda n, m: 0.5, "xavier": lambda n, m: math.sqrt(6 / (n + m))}
+BOUND = {
+    "uniform": lambda n, m: 0.5,
+    "standard": lambda n, m: 1 / math.sqrt(n),
+    "xavier": lambda n, m: math.sqrt(6 / (n + m)),
+}
 
 
 def filled(how, shape, groups=1, seed=0, dtype=torch.float32):

@@ -131,29 +131,19 @@ def test_strength_multiplies_every_change():
 
 
 @pytest.mark.parametrize(
-    ("given", "message"),
+    ("pictures", "labels", "shapes"),
     [
-        (
-            (P, Y[:3]),
-            "pictures of shape (12, 8, 8) and labels of shape (3,), int64; in distorted.stream; "
-            "expected (M, H, W) with M >= 1, and (M,) whole numbers",
-        ),
-        (
-            (P[:0], Y[:0]),
-            "pictures of shape (0, 8, 8) and labels of shape (0,), int64; in distorted.stream; "
-            "expected (M, H, W) with M >= 1, and (M,) whole numbers",
-        ),
-        (
-            (P, Y / 2),
-            "pictures of shape (12, 8, 8) and labels of shape (12,), float64; in distorted.stream; "
-            "expected (M, H, W) with M >= 1, and (M,) whole numbers",
-        ),
+        (P, Y[:3], "(12, 8, 8) and labels of shape (3,), int64"),
+        (P[:0], Y[:0], "(0, 8, 8) and labels of shape (0,), int64"),
+        (P, Y / 2, "(12, 8, 8) and labels of shape (12,), float64"),
+        (P[0], Y[:8], "(8, 8) and labels of shape (8,), int64"),
     ],
 )
-def test_other_rows_are_refused(given, message):
+def test_other_rows_are_refused(pictures, labels, shapes):
     with pytest.raises(DataError) as caught:
-        distorted.stream(*given)
-    assert str(caught.value) == message
+        distorted.stream(pictures, labels)
+    wanted = "expected (M, H, W) with M >= 1, and (M,) whole numbers"
+    assert str(caught.value) == f"pictures of shape {shapes}; in distorted.stream; {wanted}"
 
 
 def test_wrong_settings_are_refused_at_once():

@@ -7,7 +7,7 @@ import runpy
 from pathlib import Path
 
 import pytest
-from tests.lab.pictured import assert_readable, assert_told
+from lab.pictured import assert_readable, assert_told
 
 from isthmus.lab import EXPERIMENTS, Protocol, run
 

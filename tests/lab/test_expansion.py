@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from tests.lab.pictured import assert_readable, assert_told
+from lab.pictured import assert_readable, assert_told
 
 from isthmus.data import planes
 from isthmus.lab import Protocol, find, holds, run

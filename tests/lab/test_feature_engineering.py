@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from tests.lab.pictured import assert_readable, assert_told
+from lab.pictured import assert_readable, assert_told
 
 from isthmus import handmade
 from isthmus.data import load_data, reviews, scenes

@@ -174,12 +174,11 @@ LONGER = {  # than a page still, and not to grow
     "linear_pca": 196,
     "multilevel": 299,
     "variational": 355,
-    "pretraining": 195,
+    "pretraining": 180,
     "saturation": 187,
     "vanishing_gradients": 184,
-    "why_now": 186,
+    "why_now": 174,
     "xor": 162,
-    "backprop": 151,
 }
 
 

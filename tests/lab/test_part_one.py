@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from tests.lab.pictured import assert_readable, assert_told
+from lab.pictured import assert_readable, assert_told
 
 from isthmus.cli import main
 from isthmus.lab import Protocol, find, run

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from tests.lab.pictured import NUMBER, Told, assert_readable, assert_told
+from lab.pictured import NUMBER, Told, assert_readable, assert_told
 
 from isthmus.lab import Measured, drawing
 

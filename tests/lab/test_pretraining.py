@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from lab.pictured import assert_readable, assert_told
 from sklearn.base import clone
-from tests.lab.pictured import assert_readable, assert_told
 
 from isthmus.data import load_data
 from isthmus.lab import Protocol, find, holds, run
@@ -18,21 +18,22 @@ SMALL = dict(PRETRAINING.settings) | {"hidden": (9, 8), "rbm_epochs": 1, "epochs
 def test_it_holds_and_its_pictures_are_told():
     measured = PRETRAINING.measure(PRETRAINING.settings, [0])
     assert holds(measured.numbers, PRETRAINING.expected), measured.numbers
-    assert measured.numbers["small_signal"] < 1e-5 < 1e-3 < measured.numbers["pretrained_signal"]
+    assert measured.numbers["small_signal"] < 1e-5
+    assert measured.numbers["pretrained_signal"] > 1e-3
     assert [len(told["median"]) for told in measured.series["signals"].values()] == [5, 5, 5]
     assert_told(measured, PRETRAINING.expected, PRETRAINING.settings)
     assert_readable(measured)
 
 
 def test_it_breaks_where_the_machines_learn_nothing(tmp_path):
-    settings = {"rbm_learning_rate": 1e-9, "rbm_epochs": 1}
+    settings = {"rbm_learning_rate": 1e-9, "rbm_epochs": 1, "epochs": 15}  # else it names 80 % and more by then
     result = run(find("pretraining"), Protocol(seeds=1, settings=settings), tmp_path)
     assert not result["holds"]
     assert result["measured"]["pretrained_percent"] < 30  # as from any other random weights
 
 
 def test_the_full_protocol_measures_what_it_expects():
-    numbers = PRETRAINING.measure(SMALL | {"momentum": 0.9, "schedule": "cosine"}, [0, 1]).numbers
+    numbers = PRETRAINING.measure(SMALL | {"optimizer": "adamw", "schedule": "cosine"}, [0, 1]).numbers
     assert set(PRETRAINING.bounds(full=True)) <= set(numbers)
     assert PRETRAINING.bounds(full=True)["pretrained_error_percent"] == ("<=", 1.46)
     below = numbers["glorot_error_percent"] - numbers["pretrained_error_percent"]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from lab.pictured import assert_readable, assert_told
 from sklearn.svm import SVC
-from tests.lab.pictured import assert_readable, assert_told
 
 from isthmus.data import Dataset, load_data
 from isthmus.lab import Protocol, find, holds, run, svm

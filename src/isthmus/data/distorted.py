@@ -92,7 +92,7 @@ def stream(
         raise DataError(
             f"pictures of shape {P.shape} and labels of shape {y.shape}, {y.dtype}",
             "in distorted.stream",
-            "(M, H, W) with M >= 1, and (M,) whole numbers",
+            "expected (M, H, W) with M >= 1, and (M,) whole numbers",
         )
     return (_block(P, y, side, strength, [random_state, block]) for block in itertools.count())
 

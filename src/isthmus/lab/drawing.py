@@ -86,19 +86,20 @@ def bands(axes: Axes, x: Sequence[float], found: Mapping[str, Sequence[float]], 
     axes.fill_between(x, found["lower"], found["upper"], color=colour, alpha=0.2, linewidth=0)
 
 
-def banded(
-    figure: Figure, panels: Mapping[str, tuple[Sequence[float], Mapping[str, Any], Mapping[str, Any]]], **how: Any
-) -> None:
-    """A panel for each title: bands over x by their names, and how its axes are set; one legend below.
+Panel = tuple[Sequence[float], Mapping[str, Any], Mapping[str, Any]]  # x, bands by their names, how its axes are set
 
-    `how` goes to `figure.subplots`.
-    """
+
+def banded(figure: Figure, panels: Mapping[str, Panel], title: str, **how: Any) -> None:
+    """A panel of bands for each head, and one legend below; `how` goes to `figure.subplots`."""
     figure.set_size_inches(12, 4.6)
     row = figure.subplots(1, len(panels), squeeze=False, **how)[0]
-    for axes, (title, (x, found, settings)) in zip(row, panels.items(), strict=True):
+    for axes, (head, (x, found, settings)) in zip(row, panels.items(), strict=True):
         for place, (name, one) in enumerate(found.items()):
             bands(axes, x, one, name, place)
-        axes.set(title=title, **settings)
+        axes.set(title=head, **settings)
+        if how.get("sharey"):
+            axes.label_outer()
+    figure.suptitle(title)
     figure.legend(*row[0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
 
 

@@ -61,7 +61,7 @@ class Net:
     """A net of a cell after training, and the share of fresh points that it names."""
 
     fit: Classifier
-    accuracy: float
+    accuracy: float = np.nan
 
     def norms(self, what: str, look: int = 0) -> list[float]:
         """Of every hidden layer, from the input on: "signal", "gradient" or what else its microscope measured."""
@@ -112,6 +112,17 @@ def _untrained(cell: Cell, seed: int, settings: Settings) -> Classifier:
         random_state=seed,
         device="cpu",
     )
+
+
+def ratios(nets: Sequence[Net], what: str = "signal", look: int = 0) -> Array:
+    """The first hidden layer's norm over the last one's, of each net; nothing of nothing counts as nothing."""
+    norms = np.array([net.norms(what, look) for net in nets])  # (nets, depth)
+    return np.divide(norms[:, 0], norms[:, -1], out=np.zeros(len(norms)), where=norms[:, -1] > 0)
+
+
+def ratio(nets: Sequence[Net], what: str = "signal", look: int = 0) -> float:
+    """The median of the nets' ratios."""
+    return float(np.median(ratios(nets, what, look)))
 
 
 def solved(nets: Sequence[Net], settings: Settings) -> dict[str, float]:

@@ -95,8 +95,8 @@ def stacked(settings: Settings, X: Array, seed: int) -> Pipeline:
 
 def untrained(settings: Settings, start: str, seed: int, stack: Pipeline) -> Classifier:
     """The net with its first weights from a key of `STARTS`; all else is the same."""
-    names = ("batch_size", "learning_rate", "momentum", "schedule")
-    how = {name: settings[name] for name in names} | {"max_epochs": settings["epochs"], "optimizer": "sgd"}
+    names = ("batch_size", "learning_rate", "optimizer", "schedule")
+    how = {name: settings[name] for name in names} | {"max_epochs": settings["epochs"]}
     how |= {"random_state": seed, "scaling": None, "validation_fraction": 0.0, "early_stopping": False}
     if start == "pretrained":
         return finetune(stack, **how)
@@ -152,18 +152,18 @@ PRETRAINING = Experiment(
         "epochs": 40,
         "batch_size": 20,
         "learning_rate": 0.3,
-        "momentum": 0.0,
+        "optimizer": "sgd",
         "schedule": "constant",
     },
     full={
         "data": "mnist",
         "hidden": (500, 500, 2000),
         "rbm_epochs": 15,
-        "rbm_learning_rate": 0.002,
+        "rbm_learning_rate": 0.001,
         "epochs": 40,
         "batch_size": 100,
-        "learning_rate": 0.1,
-        "momentum": 0.9,
+        "learning_rate": 0.001,
+        "optimizer": "adamw",
         "schedule": "cosine",
     },
     expected_full={"pretrained_error_percent": ("<=", 1.25 + 0.21), "below_glorot": (">", 0)},

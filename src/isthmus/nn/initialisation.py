@@ -40,6 +40,11 @@ def _uniform(weight: Tensor, fan: Fans) -> None:
     nn.init.uniform_(weight, -0.5, 0.5)
 
 
+def _standard(weight: Tensor, fan: Fans) -> None:
+    bound = 1 / math.sqrt(fan.inputs)
+    nn.init.uniform_(weight, -bound, bound)
+
+
 def _lecun(weight: Tensor, fan: Fans) -> None:
     nn.init.normal_(weight, std=math.sqrt(1 / fan.inputs))
 
@@ -60,6 +65,7 @@ def _orthogonal(weight: Tensor, fan: Fans) -> None:
 # Each fills a weight in place, from torch's default generator and nothing else.
 INITIALISATIONS: Mapping[str, Initialisation] = {
     "uniform": _uniform,  # U(−½, ½), blind to the fans: what deep rectified nets vanish under
+    "standard": _standard,  # U(−1/√n, 1/√n), n inputs a unit: what was usual before (Glorot & Bengio 2010, eq. 1)
     "lecun": _lecun,  # N(0, 1/n), n inputs a unit: keeps the variance of linear units (LeCun 1998, Efficient BackProp)
     "xavier": _xavier,  # U with variance 2/(n + m), m readers a unit (Glorot & Bengio 2010, eq. 16)
     "he": _he,  # N(0, 2/n): keeps the variance of rectified units (He 2015, eq. 10)
