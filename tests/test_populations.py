@@ -24,6 +24,7 @@ from isthmus import (
     corruptions,
     decoders,
     encoders,
+    finetune,
     likelihoods,
     load,
     penalties,
@@ -626,3 +627,12 @@ def test_answers_for_some_only():
     with pytest.raises(DataError) as caught:
         fit_together([Classifier()] * 2, [rows()] * 2, y=[np.arange(120) % 2])
     assert str(caught.value) == "1 arrays for 2 estimators; in y; one array, or one for each estimator"
+
+
+def test_classifiers_that_begin_with_trained_encoders_are_a_population():
+    X = rows(60)
+    start = small("undercomplete", max_epochs=2, random_state=0).fit(X)
+    tuned = [finetune(start, max_epochs=2, random_state=seed, device="cpu") for seed in range(2)]
+    assert fit_together(tuned, X, y=np.arange(60) % 3) == [None, None]
+    alone = finetune(start, max_epochs=2, random_state=1, device="cpu").fit(X, np.arange(60) % 3)
+    np.testing.assert_allclose(tuned[1].predict_proba(X), alone.predict_proba(X), rtol=1e-6)

@@ -152,7 +152,9 @@ def _structure(part: Any) -> Hashable:
     if isinstance(part, Spec):
         own = part.get_params(deep=False)
         return (type(part), tuple((name, float if _is_free(part, name) else _structure(own[name])) for name in own))
-    return part if isinstance(part, int | str | tuple | None) else id(part)
+    if isinstance(part, tuple):
+        return tuple(_structure(inner) for inner in part)
+    return part if isinstance(part, int | str | None) else id(part)
 
 
 def _is_free(part: Spec, name: str) -> bool:

@@ -174,10 +174,8 @@ LONGER = {  # than a page still, and not to grow
     "linear_pca": 196,
     "multilevel": 299,
     "variational": 355,
-    "pretraining": 180,
-    "saturation": 187,
-    "vanishing_gradients": 184,
-    "why_now": 174,
+    "pretraining": 172,
+    "why_now": 176,
     "xor": 162,
 }
 

@@ -9,6 +9,7 @@ import numpy as np
 from isthmus import networks
 from isthmus.classifier import Classifier
 from isthmus.data import load_data
+from isthmus.lab import grids
 from isthmus.lab.experiment import Settings
 from isthmus.populations import fit_together
 from isthmus.trials import Split, split
@@ -49,3 +50,15 @@ def told(key: str, percent: Sequence[float], found: Split) -> Mapping[str, float
     share = float(np.mean(percent)) / 100
     half = 196 * float(np.sqrt(share * (1 - share) / len(found.test)))
     return {key: 100 * share, f"{key}_worst": max(percent), f"{key}_half_width": half}
+
+
+def compared(nets: Mapping[str, networks.MLP], settings: Settings, seeds: Sequence[int]) -> dict[str, float]:
+    """Of two kinds of nets the errors, what comes back before training, and how much better the second is."""
+    found = rows(settings)
+    numbers: dict[str, float] = {}
+    for name, net in nets.items():
+        fits = trained(net, found, seeds, settings, "gradients")
+        numbers |= told(f"error_percent_{name}", errors(fits, found), found)
+        numbers[f"signal_ratio_{name}"] = grids.ratio([grids.Net(fit) for fit in fits])
+    first, last = (numbers[f"error_percent_{name}"] for name in nets)
+    return {**numbers, "better_by": first - last}

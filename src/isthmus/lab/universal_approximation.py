@@ -7,8 +7,9 @@ beyond the set nothing is promised. Nor does it say how wide, or that training f
 Set-up. Three functions of one variable that are hard in different ways: `wave` of two smooth frequencies; `cusps`, two
 points without a slope; `step`, a steep slope beside a flat and a dent. Networks of 1 input, one layer of ReLUs and 1
 output are trained by Adam on evenly spaced places of [−1, 1], all widths with the same rate and as many steps; all
-seeds of a width are one population. The layers begin as PyTorch's own do, biases included: the ReLUs then bend all
-along the interval. `activation=identity` takes the bends away.
+seeds of a width are one population. They read 3x, and begin as PyTorch's own layers do, biases included: the ReLUs
+then bend all along the interval. A jump, or a wave with kinks at its crests, keeps 1.4 % or more on this budget.
+`activation=identity` takes the bends away.
 
 Measured, in % of the function's variance on [−1, 1], the median over seeds, on places that were not trained on:
 `FUNCTION_WIDTH_percent`; `widest_percent`, the largest at the widest; `fourfold_ratio`, the largest by which the error
@@ -81,8 +82,10 @@ def _trained(settings: Settings, seeds: Sequence[int], name: str, width: int) ->
     how |= {"scaling": None, "validation_fraction": 0.0, "early_stopping": False, "device": "cpu"}
     estimators = [Regressor(network, random_state=seed, **how) for seed in seeds]
     x = np.linspace(-1, 1, settings["places"], dtype=np.float32)
-    faults = fit_together(estimators, REACH * x[:, None], y=FUNCTIONS[name](x))
-    return [estimator for estimator, fault in zip(estimators, faults, strict=True) if fault is None]
+    for fault in fit_together(estimators, REACH * x[:, None], y=FUNCTIONS[name](x)):
+        if fault is not None:
+            raise fault
+    return estimators
 
 
 def error(name: str, fit: Regressor, places: Array) -> float:

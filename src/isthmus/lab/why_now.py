@@ -172,5 +172,5 @@ WHY_NOW = Experiment(
         "learning_rate": 0.005,
     },
     full={"sizes": (100, 400, 1600, 6400, 25_600), "steps": (160, 640, 2560, 10_240), "test": 10_000},
-    seeds=4,
+    seeds=3,
 )
