@@ -609,7 +609,7 @@ WRONG = [
     (
         networks.MLP(initialisation="bogus"),
         (
-            "initialisation must be one of 'auto', 'uniform', 'lecun', 'xavier', 'he', 'orthogonal', 'small'; "
+            "initialisation must be one of 'auto', 'uniform', 'standard', 'lecun', 'xavier', 'he', 'orthogonal', 'small'; "
             "got 'bogus'; in MLP"
         ),
     ),

@@ -267,8 +267,8 @@ def test_the_message_names_the_misfit(tmp_path):
     assert str(refused(folder)) == (
         f"config.json and model.safetensors do not fit ('penalties.Parts'); in {folder}; train again"
     )
-    edit(folder, ["estimator"], "Regressor")
-    assert str(refused(folder)) == f"no estimator called 'Regressor'; {folder}; {' or '.join(READERS)}"
+    edit(folder, ["estimator"], "Forest")
+    assert str(refused(folder)) == f"no estimator called 'Forest'; {folder}; {' or '.join(READERS)}"
 
 
 def test_learned_entries_cannot_replace_anything_else(tmp_path):
