@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 import torch
+from lab.pictured import assert_readable, assert_told
 
 from isthmus import decoders
-from isthmus.lab import Protocol, find, run
+from isthmus.lab import Protocol, find, holds, run
 from isthmus.lab.convolutional import CONVOLUTIONAL, SIZES, shape_difference
 
 
@@ -22,10 +23,12 @@ def test_it_holds_for_five_seeds(tmp_path):
     ]
 
 
-def test_it_breaks_where_dense_layers_stand_for_the_convolutions(tmp_path):
-    result = run(CONVOLUTIONAL, Protocol(seeds=1, settings={"convolve": False, "epochs": 2}), tmp_path)
-    assert not result["holds"]
-    assert result["measured"]["convolutional_over_dense"] == pytest.approx(1, abs=1e-3)
+def test_it_breaks_where_dense_layers_stand_for_the_convolutions():
+    measured = CONVOLUTIONAL.measure(dict(CONVOLUTIONAL.settings) | {"convolve": False, "epochs": 2}, [0])
+    assert not holds(measured.numbers, CONVOLUTIONAL.expected)
+    assert measured.numbers["convolutional_over_dense"] == pytest.approx(1, abs=1e-3)
+    assert_told(measured, [*range(256)])  # the levels of pixels, which are not told
+    assert_readable(measured)
 
 
 def test_it_breaks_where_the_dense_one_has_fewer_parameters(tmp_path):

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from lab.pictured import assert_readable, assert_told
 
 from isthmus.data import sprites
 from isthmus.errors import DataError
-from isthmus.lab import Protocol, find, run
-from isthmus.lab.disentangling import DISENTANGLING, _gains, constructed, measure
+from isthmus.evidence.disentanglement import constructed
+from isthmus.lab import Protocol, find, holds, run
+from isthmus.lab.disentangling import DISENTANGLING, _gains, measure
 
 BRIEF = {"rows": 300, "epochs": 1, "hidden": (8,), "levels": (2, 2, 3, 3, 3), "side": 8}
 
@@ -24,12 +26,13 @@ def test_it_runs_and_draws(tmp_path):
     ]
 
 
-def test_it_breaks_where_all_three_are_the_plain_one(tmp_path):
-    settings = BRIEF | {"beta": 1.0, "strength": 0.0}
-    result = run(DISENTANGLING, Protocol(seeds=2, settings=settings), tmp_path)
-    assert not result["holds"]
-    gains = [value for name, value in result["measured"].items() if "_gain" in name]
+def test_it_breaks_where_all_three_are_the_plain_one():
+    measured = measure(dict(DISENTANGLING.settings) | BRIEF | {"beta": 1.0, "strength": 0.0}, range(2))
+    assert not holds(measured.numbers, DISENTANGLING.expected)
+    gains = [value for name, value in measured.numbers.items() if "_gain" in name]
     assert gains == pytest.approx([0.0] * 12, abs=1e-3)
+    assert_told(measured, [*range(256)])  # the levels of pixels, which are not told
+    assert_readable(measured)
 
 
 def test_gains_are_paired_over_seeds():

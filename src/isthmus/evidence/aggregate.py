@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from isthmus.estimators import Autoencoder
 from isthmus.evidence.intervals import of_halves
 from isthmus.evidence.reference import subset
 from isthmus.evidence.subject import Subject
@@ -13,6 +16,59 @@ from isthmus.evidence.two_sample import LEAST_ROWS, classifier_test, energy_test
 
 Array = NDArray[np.floating]
 MOST_ROWS = 1000
+
+
+@dataclass(frozen=True)
+class Draws:
+    """What an autoencoder draws, beside what it saw.
+
+    Attributes
+    ----------
+    codes, prior : arrays of shape (M, K)
+        A draw of each test row's posterior; as many of the prior.
+    samples, test : arrays of shape (M, D)
+        Rows drawn from what the prior's codes are decoded to; the test rows.
+    """
+
+    codes: Array
+    prior: Array
+    samples: Array
+    test: Array
+
+    @property
+    def energy(self) -> float:
+        """Energy distance of the codes from the prior, from 0 to 1."""
+        return energy_test(self.prior, self.codes, permutations=0)[0]
+
+    @property
+    def auc(self) -> float:
+        """How well classifiers tell samples from test rows; 0.5: not at all."""
+        return classifier_test(self.test, self.samples).auc.value
+
+    def flat(self) -> dict[str, Array]:
+        """All in a plane, (M, 2) each, for codes of two numbers: rows in the test rows' two widest directions."""
+        plane = np.linalg.svd(self.test - self.test.mean(axis=0), full_matrices=False)[2][:2].T
+        return {"codes": self.codes, "prior": self.prior, "test": self.test @ plane, "samples": self.samples @ plane}
+
+
+def draws(ae: Autoencoder, train: Array, test: Array) -> Draws:
+    """Drawn by an estimator on unscaled rows, the same every time.
+
+    Where the code has no prior, its stand-in is the Gaussian fitted to the codes of the training rows.
+    """
+    module, rng = ae.module_, torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        codes = module.code(module.encoder(torch.as_tensor(test)), None, rng)[0]
+        prior = module.code.sample(len(test), rng)
+        prior = _fitted(ae.transform(train), len(test)) if prior is None else prior
+        samples = module.likelihood.sample(module.decoder(prior), rng)
+    return Draws(codes.numpy(), prior.numpy(), samples.numpy(), test)
+
+
+def _fitted(Z: Array, n: int) -> torch.Tensor:
+    """n draws of the Gaussian fitted to codes Z."""
+    drawn = np.random.default_rng(0).multivariate_normal(Z.mean(axis=0), np.cov(Z.T), size=n)
+    return torch.as_tensor(drawn.astype(Z.dtype))
 
 
 def aggregate(subject: Subject) -> dict[str, object]:

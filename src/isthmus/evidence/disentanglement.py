@@ -228,6 +228,28 @@ def dci(codes: ArrayLike, factors: ArrayLike, unordered: Sequence[int] = (), ran
     }
 
 
+def constructed() -> dict[str, float]:
+    """Scores of codes made by hand: the factors themselves, noise, and pairs of factors turned by 45°.
+
+    `perfect`: the smallest of seven scores of a perfect code (SAP as a share of its own 1); `chance`: how far any score
+    of a random code lies from its chance; `turned`: the larger of MIG and SAP where pairs are turned.
+    """
+    factors = np.indices((6, 6, 6, 6)).reshape(4, -1).T  # (1296, 4)
+    noise = np.random.default_rng(0).normal(size=(len(factors), 6))
+    pairs = factors.reshape(-1, 2, 2) / np.sqrt(2)
+    turned = np.concatenate([pairs.sum(axis=2), pairs[..., 0] - pairs[..., 1]], axis=1)
+    perfect, random = (
+        [factor_score(Z, factors), beta_score(Z, factors), mig(Z, factors), sap(Z, factors), *dci(Z, factors).values()]
+        for Z in (factors, noise)
+    )
+    by_chance = [1 / 4, 1 / 4, 0, 0, 0, 0, 0]
+    return {
+        "perfect": min(perfect),
+        "chance": float(np.abs(np.subtract(random, by_chance)).max()),
+        "turned": max(mig(turned, factors), sap(turned, factors)),
+    }
+
+
 def _forest(table: Table, factor: int, random_state: int) -> tuple[Array, float]:
     """How much a forest looks at each number of the code, (K,), and how well it reads the factor."""
     learn, judge = table.halves

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import torch
@@ -102,6 +103,17 @@ class Judged:
     def variance_ratio(self) -> float:
         """Variance of the score function's gradient over the reparametrised one's."""
         return float(self.score.var(axis=0).sum() / self.reparametrised.var(axis=0).sum())
+
+    def summary(self, bins: int = 29) -> dict[str, Any]:
+        """The bounds by k with two standard errors, and how the deviations of both gradients are spread over bins."""
+        means = np.array([bound.mean for bound in self.weighted.values()])
+        errors = 2 * np.array([of_mean(bound) for bound in self.weighted.values()])
+        spreads = [found.std(axis=0).ravel() for found in (self.reparametrised, self.score)]
+        edges = np.geomspace(min(map(np.min, spreads)), max(map(np.max, spreads)), bins + 1)
+        entries = [np.histogram(of, edges)[0] for of in spreads]
+        weighted = {"k": [*self.weighted], "mean": means, "low": means - errors, "high": means + errors}
+        gradients = {"edges": edges, "reparametrised": entries[0], "score": entries[1]}
+        return {"log_p": float(self.log_p.mean()), "elbo": self.elbo.mean} | weighted | gradients
 
 
 def judged(ae: Autoencoder, X: Array, s: float, draws: int, watched: int) -> Judged:

@@ -16,83 +16,60 @@ decoder from what went into the encoder.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from itertools import product
 from math import prod
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from isthmus import decoders, encoders
 from isthmus.data import load_data
 from isthmus.estimators import Autoencoder
+from isthmus.lab import drawing
 from isthmus.lab.experiment import Experiment, Measured, Settings
-from isthmus.trials import Split, fit_all, split
+from isthmus.nn.counting import parameters
+from isthmus.trials import TO_THE_END, fit_all, split
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from isthmus.nn import ConvolutionalDecoder
 
-Array = NDArray[np.floating]
-BLUE, ORANGE = "#0072B2", "#D55E00"
 SIZES = ((1, 7, 9), (1, 5, 1), (2, 13, 11), (1, 13), (3, 1), (1, 5, 7, 3))  # channels, and one to three extents
 SHOWN = 8  # rows in the picture
-
-
-@dataclass(frozen=True)
-class Trial:
-    """One seed: both autoencoders, and their errors on the test rows."""
-
-    dense: Autoencoder
-    convolutional: Autoencoder
-    test: Array  # (M, D)
-
-    @property
-    def errors(self) -> list[float]:
-        """Of the dense and of the convolutional one: squared, a number."""
-        return [
-            float(np.mean(np.square(self.test - ae.reconstruct(self.test)))) for ae in (self.dense, self.convolutional)
-        ]
 
 
 def measure(settings: Settings, seeds: Sequence[int]) -> Measured:
     """Train both for each seed, judge them on held-out rows, and pass odd sizes through a convolutional pair."""
     data = load_data(settings["data"])
     rows, shape = split(data), data.input_shape or (data.X.shape[1],)
-    trials = _trials(settings, seeds, rows, shape)
-    errors = np.array([trial.errors for trial in trials])  # (seeds, 2)
+    layers = encoders.MLP(settings["hidden"])
+    levels = encoders.Convolutional(settings["channels"]) if settings["convolve"] else layers
+    kinds = {"dense": layers, "convolutional": levels}
+    fitted = {name: [_untrained(settings, seed, shape, part) for seed in seeds] for name, part in kinds.items()}
+    fit_all([ae for found in fitted.values() for ae in found], rows.train)
+    errors = {
+        name: np.array([float(np.mean(np.square(rows.test - ae.reconstruct(rows.test)))) for ae in found])
+        for name, found in fitted.items()
+    }
+    first = {name: found[0] for name, found in fitted.items()}
     numbers = {
-        "dense_error": errors[:, 0].mean(),
-        "convolutional_error": errors[:, 1].mean(),
-        "convolutional_over_dense": (errors[:, 1] / errors[:, 0]).max(),
-        "parameters_over_dense": parameters(trials[0].convolutional) / parameters(trials[0].dense),
+        "dense_error": errors["dense"].mean(),
+        "convolutional_error": errors["convolutional"].mean(),
+        "convolutional_over_dense": (errors["convolutional"] / errors["dense"]).max(),
+        "parameters_over_dense": parameters(first["convolutional"].module_) / parameters(first["dense"].module_),
         "shape_difference": shape_difference(),
     }
-    return Measured(
-        numbers,
-        {
-            "reconstructions": lambda figure: _draw_rows(figure, trials[0], shape),
-            "errors": lambda figure: _draw_errors(figure, errors),
-        },
-    )
-
-
-def _trials(settings: Settings, seeds: Sequence[int], rows: Split, shape: tuple[int, ...]) -> list[Trial]:
-    dense, convolutional = (
-        [_untrained(settings, seed, shape, encoder) for seed in seeds]
-        for encoder in (encoders.MLP(settings["hidden"]), _rival(settings))
-    )
-    fit_all([*dense, *convolutional], rows.train)
-    return [Trial(*pair, rows.test) for pair in zip(dense, convolutional, strict=True)]
-
-
-def _rival(settings: Settings) -> Any:
-    """What is held against the dense layers; they themselves, where a reader takes the convolutions away."""
-    return encoders.Convolutional(settings["channels"]) if settings["convolve"] else encoders.MLP(settings["hidden"])
+    series = {name: drawing.over_seeds(error) for name, error in errors.items()}
+    shown = {"original": rows.test[:SHOWN]} | {name: ae.reconstruct(rows.test[:SHOWN]) for name, ae in first.items()}
+    images = {name: pictures.reshape(-1, *shape)[:, 0] for name, pictures in shown.items()}
+    figures = {
+        "reconstructions": lambda figure: drawing.lines_of(figure, images, f"Codes of {settings['code_size']} numbers"),
+        "errors": lambda figure: draw_errors(figure, series),
+    }
+    return Measured(numbers, figures, series)
 
 
 def _untrained(settings: Settings, seed: int, shape: tuple[int, ...], encoder: Any) -> Autoencoder:
@@ -103,15 +80,9 @@ def _untrained(settings: Settings, seed: int, shape: tuple[int, ...], encoder: A
         max_epochs=settings["epochs"],
         batch_size=settings["batch_size"],
         learning_rate=settings["learning_rate"],
-        validation_fraction=0.0,
-        early_stopping=False,
         random_state=seed,
-        device="cpu",
+        **TO_THE_END,
     )
-
-
-def parameters(ae: Autoencoder) -> int:
-    return sum(weight.numel() for weight in ae.module_.parameters())
 
 
 def shape_difference(sizes: Sequence[tuple[int, ...]] = SIZES) -> int:
@@ -133,33 +104,12 @@ def _difference(shape: tuple[int, ...], down: str, up: str, kernel: int) -> int:
     return max(abs(found - wanted) for found, wanted in zip(seen[0], (2, *shape), strict=True))
 
 
-def _draw_rows(figure: Figure, trial: Trial, shape: tuple[int, ...]) -> None:
-    """Test rows, and what each autoencoder makes of them."""
-    shown = trial.test[:SHOWN]
-    rows = {
-        "original": shown,
-        "dense": trial.dense.reconstruct(shown),
-        "convolutional": trial.convolutional.reconstruct(shown),
-    }
-    axes = figure.subplots(len(rows), len(shown), squeeze=False)
-    for line, (name, pictures) in zip(axes, rows.items(), strict=True):
-        for axis, picture in zip(line, pictures, strict=True):
-            axis.imshow(picture.reshape(shape)[0], cmap="gray", vmin=shown.min(), vmax=shown.max())
-            axis.set(xticks=[], yticks=[])
-        line[0].set_ylabel(name, fontsize=9)
-    figure.suptitle(f"Held-out rows through codes of {trial.dense.code_size} numbers", fontsize=10)
-
-
-def _draw_errors(figure: Figure, errors: Array) -> None:
+def draw_errors(figure: Figure, series: Mapping[str, Any]) -> None:
     """A line a seed, from the dense error to the convolutional one."""
     axes = figure.subplots()
-    for dense, convolutional in errors:
-        axes.plot([0, 1], [dense, convolutional], color="#999999", zorder=0)
-        axes.plot(0, dense, "o", color=ORANGE)
-        axes.plot(1, convolutional, "s", color=BLUE)
-    axes.set(xticks=[0, 1], xticklabels=["dense", "convolutional"], xlim=(-0.5, 1.5), ylim=(0, 1.1 * errors.max()))
+    drawing.dots(axes, series, joined=True, zero=True)
     axes.set_ylabel("squared error a number, held out")
-    axes.set_title("Error of each seed, at one code size and no more parameters", fontsize=10)
+    axes.set_title("At one code size and no more parameters convolutions err less")
 
 
 CONVOLUTIONAL = Experiment(

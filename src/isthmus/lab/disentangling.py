@@ -19,62 +19,50 @@ rose for some set-ups and seeds and fell for others.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from isthmus import codes, encoders, likelihoods, penalties
-from isthmus.data import shapes, sprites
-from isthmus.data.named import sprites_file
+from isthmus.data.factored import Factored, of_shapes, of_sprites
 from isthmus.estimators import Autoencoder
-from isthmus.evidence.disentanglement import beta_score, dci, factor_score, mig, sap
+from isthmus.evidence.disentanglement import constructed, factor_score, mig, sap
+from isthmus.generating import walked
+from isthmus.lab import drawing
 from isthmus.lab.experiment import Experiment, Measured, Settings
-from isthmus.trials import fit_all
+from isthmus.trials import TO_THE_END, fit_all
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 Array = NDArray[np.floating]
-Factors = NDArray[np.integer]
-KINDS = ("plain", "beta", "independent")
-SCORES = ("factor_vae", "mig", "sap")
-NAMES = {"factor_vae": "FactorVAE score", "mig": "MIG", "sap": "SAP"}
-COLOURS = {"plain": "#999999", "beta": "#0072B2", "independent": "#D55E00"}
-LABELS = {"plain": "plain", "beta": "β-VAE", "independent": "total correlation"}
+KINDS = {"plain": "plain", "beta": "β-VAE", "independent": "total correlation"}
+SCORES = {"factor_vae": "FactorVAE score", "mig": "MIG", "sap": "SAP"}
 ERRORS = 1.5  # standard errors below a mean gain
 STEPS = np.linspace(-2, 2, 9)  # of a number of the code, in standard deviations
 
 
-@dataclass(frozen=True)
-class Drawn:
-    """Rows to learn from, rows to judge by with their factors, (M, F), and which of these have no order."""
-
-    train: Array
-    test: Array
-    factors: Factors
-    unordered: tuple[int, ...]
-
-    @property
-    def side(self) -> int:
-        return round(self.train.shape[1] ** 0.5)
-
-
 def measure(settings: Settings, seeds: Sequence[int]) -> Measured:
     """Train three autoencoders a seed, score their codes, and try the scores on codes made by hand."""
-    drawn = _drawn(settings)
+    sizes = settings["rows"], settings["side"], settings["levels"]
+    drawn = of_sprites(sizes[0]) if settings["data"] == "dsprites" else of_shapes(*sizes)
     trained = _trained(settings, seeds, drawn)
     scores = {kind: np.array([_scores(ae, drawn) for ae in trained[kind]]) for kind in KINDS}  # (seeds, 3) each
     numbers = {f"{kind}_{name}": scores[kind][:, i].mean() for kind in KINDS for i, name in enumerate(SCORES)}
-    for kind in KINDS[1:]:
+    for kind in ("beta", "independent"):
         numbers |= _gains(kind, scores[kind] - scores["plain"])
-    figures = {
-        "scores": lambda figure: _draw_scores(figure, scores),
-        "traversals": lambda figure: _draw_traversals(figure, {kind: trained[kind][0] for kind in KINDS}, drawn),
+    series = {
+        name: {label: drawing.over_seeds(scores[kind][:, i]) for kind, label in KINDS.items()}
+        for i, name in enumerate(SCORES)
     }
-    return Measured(numbers | constructed(), figures)
+    walks = {label: traversals(trained[kind][0], drawn) for kind, label in KINDS.items()}
+    figures = {
+        "scores": lambda figure: draw_scores(figure, series),
+        "traversals": lambda figure: draw_traversals(figure, walks),
+    }
+    return Measured(numbers | constructed(), figures, series)
 
 
 def _gains(kind: str, differences: Array) -> dict[str, float]:
@@ -85,19 +73,7 @@ def _gains(kind: str, differences: Array) -> dict[str, float]:
     return named | {f"{kind}_{name}_gain_low": float(mean[i] - ERRORS * error[i]) for i, name in enumerate(SCORES)}
 
 
-def _drawn(settings: Settings) -> Drawn:
-    if settings["data"] == "dsprites":
-        path = sprites_file()
-        (train, _), (test, factors) = (sprites.read_sprites(path, settings["rows"], seed) for seed in (0, 1))
-        return Drawn(train, test, factors, sprites.UNORDERED)
-    sizes = settings["rows"], settings["side"], settings["levels"]
-    (train, _), (test, factors) = (shapes.generate(*sizes, seed) for seed in (0, 1))
-    varying = [i for i, levels in enumerate(settings["levels"]) if levels > 1]
-    unordered = tuple(varying.index(i) for i in shapes.UNORDERED if i in varying)
-    return Drawn(train, test, factors[:, varying], unordered)
-
-
-def _trained(settings: Settings, seeds: Sequence[int], drawn: Drawn) -> dict[str, list[Autoencoder]]:
+def _trained(settings: Settings, seeds: Sequence[int], drawn: Factored) -> dict[str, list[Autoencoder]]:
     own = {
         "plain": penalties.Divergence(1.0),
         "beta": penalties.Divergence(settings["beta"]),
@@ -110,7 +86,7 @@ def _trained(settings: Settings, seeds: Sequence[int], drawn: Drawn) -> dict[str
     return trained
 
 
-def _untrained(settings: Settings, seed: int, penalty: penalties.Penalty, drawn: Drawn) -> Autoencoder:
+def _untrained(settings: Settings, seed: int, penalty: penalties.Penalty, drawn: Factored) -> Autoencoder:
     return Autoencoder(
         settings["code_size"],
         encoders.MLP(settings["hidden"]),
@@ -121,69 +97,38 @@ def _untrained(settings: Settings, seed: int, penalty: penalties.Penalty, drawn:
         max_epochs=settings["epochs"],
         batch_size=settings["batch_size"],
         learning_rate=settings["learning_rate"],
-        validation_fraction=0.0,
-        early_stopping=False,
         random_state=seed,
-        device="cpu",
+        **TO_THE_END,
     )
 
 
-def _scores(ae: Autoencoder, drawn: Drawn) -> tuple[float, float, float]:
+def _scores(ae: Autoencoder, drawn: Factored) -> tuple[float, float, float]:
     Z, factors = ae.transform(drawn.test), drawn.factors
     return factor_score(Z, factors), mig(Z, factors), sap(Z, factors, drawn.unordered)
 
 
-def constructed() -> dict[str, float]:
-    """Scores of codes made by hand: the factors themselves, noise, and pairs of factors turned by 45°."""
-    factors = np.indices((6, 6, 6, 6)).reshape(4, -1).T  # (1296, 4)
-    noise = np.random.default_rng(0).normal(size=(len(factors), 6))
-    pairs = factors.reshape(-1, 2, 2) / np.sqrt(2)
-    turned = np.concatenate([pairs.sum(axis=2), pairs[..., 0] - pairs[..., 1]], axis=1)
-    perfect, random = (
-        [factor_score(Z, factors), beta_score(Z, factors), mig(Z, factors), sap(Z, factors), *dci(Z, factors).values()]
-        for Z in (factors, noise)
-    )
-    by_chance = [1 / 4, 1 / 4, 0, 0, 0, 0, 0]
-    return {
-        "perfect": min(perfect),
-        "chance": float(np.abs(np.subtract(random, by_chance)).max()),
-        "turned": max(mig(turned, factors), sap(turned, factors)),
-    }
-
-
-def _draw_scores(figure: Figure, scores: dict[str, Array]) -> None:
+def draw_scores(figure: Figure, series: Mapping[str, Any]) -> None:
     """For each measure a line a seed, from the plain autoencoder to the two others."""
-    for i, (name, axes) in enumerate(zip(SCORES, figure.subplots(1, len(SCORES)), strict=True)):
-        for seed in np.stack([scores[kind][:, i] for kind in KINDS], axis=1):
-            axes.plot(range(len(KINDS)), seed, color="#cccccc", zorder=0)
-        for place, kind in enumerate(KINDS):
-            axes.plot(np.full(len(scores[kind]), place), scores[kind][:, i], "o", color=COLOURS[kind], alpha=0.7)
-            axes.plot([place - 0.3, place + 0.3], [scores[kind][:, i].mean()] * 2, color=COLOURS[kind])
-        axes.set(xticks=range(len(KINDS)), xlim=(-0.5, len(KINDS) - 0.5), ylim=(0, None))
-        axes.set_xticklabels([LABELS[kind] for kind in KINDS], fontsize=8, rotation=15)
-        axes.set_title(NAMES[name], fontsize=10)
+    for axes, (name, found) in zip(figure.subplots(1, len(SCORES)), series.items(), strict=True):
+        drawing.dots(axes, found, joined=True, zero=True)
+        axes.set_title(SCORES[name])
 
 
-def _draw_traversals(figure: Figure, trained: dict[str, Autoencoder], drawn: Drawn) -> None:
+def draw_traversals(figure: Figure, walks: Mapping[str, Array]) -> None:
     """What each autoencoder of the first seed decodes as one number of a code moves and the others rest."""
-    for (kind, ae), axes in zip(trained.items(), figure.subplots(1, len(trained)), strict=True):
-        axes.imshow(traversals(ae, drawn), cmap="gray", vmin=0, vmax=1)
-        axes.set(xticks=[], yticks=[])
-        axes.set_xlabel(LABELS[kind], fontsize=9)
-    figure.suptitle("A number of the code a line, most spread first, from −2 to 2 standard deviations", fontsize=10)
+    for (label, walk), axes in zip(walks.items(), figure.subplots(1, len(walks)), strict=True):
+        drawing.picture(axes, walk, label, (0, 1))
+    figure.suptitle("A number of the code a line, from −2 to 2 standard deviations")
 
 
-def traversals(ae: Autoencoder, drawn: Drawn) -> Array:
+def traversals(ae: Autoencoder, drawn: Factored) -> Array:
     """One picture, (K · side, steps · side): a number of the code a line, most spread first."""
     Z = ae.transform(drawn.test)
-    centre, spread = Z.mean(axis=0), Z.std(axis=0)
-    lines = []
-    for number in np.argsort(-spread):
-        moved = np.tile(centre, (len(STEPS), 1))
-        moved[:, number] += STEPS * spread[number]
-        images = ae.inverse_transform(moved).reshape(-1, drawn.side, drawn.side)
-        lines.append(np.concatenate(list(images), axis=1))
-    return np.concatenate(lines)
+    centre, spread = Z.mean(axis=0, keepdims=True), Z.std(axis=0)
+    order = np.argsort(-spread)
+    values = centre.T[order] + STEPS.astype(Z.dtype) * spread[order, None]  # (K, steps)
+    images = walked(ae, centre, order.tolist(), values).reshape(*values.shape, drawn.side, drawn.side)
+    return np.concatenate(list(np.concatenate(list(images.swapaxes(0, 1)), axis=2)))
 
 
 DISENTANGLING = Experiment(
@@ -193,36 +138,13 @@ DISENTANGLING = Experiment(
     lecture="a VAE can disentangle meaningful attributes; force independence",
     reference="Higgins and others 2017; Chen, Li, Grosse & Duvenaud 2018; Kim & Mnih 2018",
     measure=measure,
-    expected={
-        "beta_mig_gain_low": (">", 0),
-        "independent_mig_gain_low": (">", 0),
-        "independent_factor_vae_gain_low": (">", 0),
-        "perfect": (">=", 0.99),
-        "chance": ("<=", 0.1),
-        "turned": ("<=", 0.02),
-    },
-    settings={
-        "data": "shapes",
-        "rows": 3000,
-        "side": 32,
-        "levels": (1, 6, 8, 12, 12),
-        "code_size": 6,
-        "hidden": (64, 64),
-        "beta": 4.0,
-        "strength": 3.0,
-        "epochs": 25,
-        "batch_size": 32,
-        "learning_rate": 3e-3,
-    },
-    full={
-        "data": "dsprites",
-        "rows": 50_000,
-        "code_size": 10,
-        "hidden": (1200, 1200),
-        "strength": 5.0,
-        "epochs": 100,
-        "batch_size": 128,
-        "learning_rate": 1e-3,
-    },
+    expected={"beta_mig_gain_low": (">", 0), "independent_mig_gain_low": (">", 0)}
+    | {"independent_factor_vae_gain_low": (">", 0)}
+    | {"perfect": (">=", 0.99), "chance": ("<=", 0.1), "turned": ("<=", 0.02)},
+    settings={"data": "shapes", "rows": 3000, "side": 32, "levels": (1, 6, 8, 12, 12)}
+    | {"code_size": 6, "hidden": (64, 64)}
+    | {"beta": 4.0, "strength": 3.0, "epochs": 25, "batch_size": 32, "learning_rate": 3e-3},
+    full={"data": "dsprites", "rows": 50_000, "code_size": 10, "hidden": (1200, 1200)}
+    | {"strength": 5.0, "epochs": 100, "batch_size": 128, "learning_rate": 1e-3},
     seeds=8,
 )

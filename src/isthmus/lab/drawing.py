@@ -145,10 +145,10 @@ def over_seeds(values: ArrayLike) -> dict[str, Any]:
     return {"seeds": rounded(found), "mean": rounded(found.mean())}
 
 
-def dots(axes: Axes, found: Mapping[str, Mapping[str, Any]], joined: bool = False) -> None:
+def dots(axes: Axes, found: Mapping[str, Mapping[str, Any]], joined: bool = False, zero: bool = False) -> None:
     """A place for each name: a marker a seed, as `over_seeds` told them, and a dash at their mean.
 
-    `joined` draws a grey line through what belongs to one seed.
+    `joined` draws a grey line through what belongs to one seed; `zero` lets the axis begin at 0.
     """
     if joined:
         axes.plot(range(len(found)), [one["seeds"] for one in found.values()], color="#BBBBBB", linewidth=1, zorder=0)
@@ -156,12 +156,21 @@ def dots(axes: Axes, found: Mapping[str, Mapping[str, Any]], joined: bool = Fals
         at = np.full(len(one["seeds"]), place)
         axes.plot(at, one["seeds"], MARKERS[place], color=COLOURS[place], alpha=0.7, markersize=8)
         axes.plot(place, one["mean"], "_", color="black", markersize=28, markeredgewidth=2)
+    if zero:
+        axes.set_ylim(0, 1.1 * max(max(one["seeds"]) for one in found.values()))
     axes.set(xticks=range(len(found)), xlim=(-0.5, len(found) - 0.5))
-    axes.set_xticklabels([name.replace(" ", "\n") for name in found])
+    axes.set_xticklabels([name.replace(" ", "\n") for name in found], fontsize=10)
 
 
-def curves(axes: Axes, found: Mapping[str, Sequence[Sequence[float]]]) -> None:
-    """For each name a line a seed, over 1, 2, 3 …: epochs, say."""
+def clouds(axes: Axes, below: ArrayLike, above: ArrayLike, place: int, title: str = "") -> None:
+    """Points of a plane, (N, 2), over others in grey."""
+    axes.plot(*np.transpose(below), "o", color="#999999", markersize=2)
+    axes.plot(*np.transpose(above), MARKERS[place], color=COLOURS[place], markersize=2, alpha=0.6)
+    axes.set(title=title, xticks=[], yticks=[], aspect="equal", adjustable="datalim", box_aspect=1)
+
+
+def curves(axes: Axes, found: Mapping[str, Sequence[Sequence[float]]], x: Sequence[float] | None = None) -> None:
+    """For each name a line a seed, over x, or over 1, 2, 3 …: epochs, say."""
     for place, (name, seeds) in enumerate(found.items()):
         look: dict[str, Any] = {
             "color": COLOURS[place],
@@ -170,7 +179,7 @@ def curves(axes: Axes, found: Mapping[str, Sequence[Sequence[float]]]) -> None:
             "markersize": 5,
         }
         for seed, values in enumerate(seeds):
-            axes.plot(range(1, len(values) + 1), values, label=None if seed else name, **look)
+            axes.plot(x or range(1, len(values) + 1), values, label=None if seed else name, **look)
 
 
 def picture(axes: Axes, image: ArrayLike, title: str = "", span: tuple[float, float] | None = None, **how: Any) -> None:
@@ -183,6 +192,17 @@ def picture(axes: Axes, image: ArrayLike, title: str = "", span: tuple[float, fl
     axes.set(xticks=[], yticks=[])
     axes.spines[:].set_visible(False)
     axes.set_title(title)
+
+
+def lines_of(figure: Figure, lines: Mapping[str, ArrayLike], title: str) -> None:
+    """Under each other named lines of images, (n, h, w) each, all on the scale of the first."""
+    first = np.asarray(next(iter(lines.values())), dtype=float)
+    span = (float(first.min()), float(first.max()))
+    for row, (name, images) in zip(figure.subplots(len(lines), len(first), squeeze=False), lines.items(), strict=True):
+        for axes, image in zip(row, np.asarray(images), strict=True):
+            picture(axes, image, span=span)
+        row[0].set_ylabel(name)
+    figure.suptitle(title)
 
 
 def changes(axes: Axes, values: ArrayLike, title: str = "") -> None:
