@@ -70,6 +70,7 @@ SPECS = [
         others=likelihoods.Columns(None, likelihoods.GaussianVariance("row", 0.1)),
     ),
     penalties.Contraction(0.3, 2),
+    penalties.Curvature(0.3, 0.2, 2, 3),
     penalties.KL(0.1, 2.0),
     penalties.L1(0.4),
     penalties.Divergence(4.0, 0.1, warm_up=3),

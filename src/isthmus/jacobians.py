@@ -63,6 +63,26 @@ def squared_norm(encoder: nn.Module, code: Code, p: Pass, probes: int | None = N
     return _exact(chain, len(p.x_tilde)) if signs is None else _estimate(chain, signs)
 
 
+def squared_change(encoder: nn.Module, code: Code, p: Pass, moved: Tensor, probes: int | None = None) -> Tensor:
+    """‖J(x′) − J(x̃)‖²_F, J = ∂z/∂x, for the rows of a pass and rows x′ near them, (N, D); (N,), differentiable once.
+
+    `probes` are as in `squared_norm`. Of one layer it is Σᵢ (c′ᵢ − cᵢ)² ‖Wᵢ‖².
+    """
+    signs = None if probes is None or p.rng is None else _signs(p.z, probes, p.rng)
+    here, there = _chain(encoder, code, p.x_tilde, p.trail), _chain(encoder, code, moved)
+    if here is None or there is None:
+        change = jacobian(encoder, code, moved) - jacobian(encoder, code, p.x_tilde)
+        pulled = change if signs is None else signs @ change
+    elif signs is None and len(here.matrices) == 1:
+        turned = 0 * p.z if here.bend is None or there.bend is None else there.bend - here.bend
+        return turned.square() @ here.matrices[0].square().sum(dim=1)
+    else:
+        along = torch.eye(p.z.shape[1]).to(p.z).expand(len(p.z), -1, -1) if signs is None else signs
+        pulled = (_backed(there, along) - _backed(here, along)) @ here.matrices[0]
+    total = pulled.square().sum(dim=(1, 2))
+    return total if signs is None else total / signs.shape[1]
+
+
 def has_closed_form(encoder: nn.Module, code: Code) -> bool:
     """Whether the Jacobian is known without automatic differentiation."""
     if not (isinstance(encoder, Perceptron) or (isinstance(encoder, ConvolutionalEncoder) and encoder.plain)):
@@ -116,6 +136,13 @@ def _estimate(chain: Chain, signs: Tensor) -> Tensor:
     (first, *others), slopes, bend = chain
     slope, *above = [*slopes, torch.ones_like(signs[:, 0]) if bend is None else bend]
     return _norms(_pulled(signs, others, above), slope, first) / signs.shape[1]
+
+
+def _backed(chain: Chain, vectors: Tensor) -> Tensor:
+    """R row vectors, (N, R, K), times all of J but its first matrix: (N, R, H)."""
+    (_, *others), slopes, bend = chain
+    slope, *above = [*slopes, torch.ones_like(vectors[:, 0]) if bend is None else bend]
+    return _pulled(vectors, others, above) * slope[:, None, :]
 
 
 def _sums_the_code_first(first: Tensor, last: Tensor, n: int) -> bool:

@@ -9,7 +9,7 @@ import pytest
 from scipy import sparse
 from sklearn import datasets
 
-from isthmus.data import NAMES, describe_sets, load_data
+from isthmus.data import NAMES, describe_sets, load_data, named
 from isthmus.errors import DataError
 
 EMBEDDED = [info for info in describe_sets() if not info.download]
@@ -134,7 +134,36 @@ def test_images_of_another_size_are_told(small_kmnist, tmp_path):
 def test_the_table_says_what_is_present(small_kmnist):
     assert tuple(info.name for info in describe_sets()) == NAMES
     present = {info.name: info.present for info in describe_sets() if info.download}
-    assert present == {"mnist": False, "fashion-mnist": False, "kmnist": True, "pbmc": False, "dsprites": False}
+    assert {name for name, there in present.items() if there} == {"kmnist"}
+    assert {"mnist", "mnist-rot", "fashion-mnist", "pbmc", "dsprites"} < set(present)
+
+
+def test_variants_are_made_of_all_of_mnist(tmp_path, monkeypatch):
+    """Every changed digit's class is that of the digit it is made of, and none is both trained on and tested."""
+    monkeypatch.setenv("ISTHMUS_DATA", str(tmp_path))
+    folder = tmp_path / "mnist"
+    folder.mkdir()
+    rng = np.random.default_rng(0)
+    monkeypatch.setattr(named, "_VARIANT_ROWS", (120, 500))
+    labels = {"train": rng.integers(10, size=500), "t10k": rng.integers(10, size=200)}
+    for part, y in labels.items():
+        pictures = np.zeros((len(y), 28, 28), np.uint8)
+        pictures[:, 14, 14] = 200 + y  # the middle stays where it is, and is lighter than most of what lies behind
+        (folder / f"{part}-images-idx3-ubyte").write_bytes(
+            struct.pack(">4i", 2051, len(y), 28, 28) + pictures.tobytes()
+        )
+        (folder / f"{part}-labels-idx1-ubyte").write_bytes(
+            struct.pack(">2i", 2049, len(y)) + y.astype(np.uint8).tobytes()
+        )
+    found = load_data("mnist-bg-img")
+    assert (found.X.shape, found.X_test.shape) == ((120, 784), (500, 784))
+    X, y = np.concatenate([found.X, found.X_test]), np.concatenate([found.y, found.y_test])
+    seen = X.reshape(-1, 28, 28)[:, 14, 14]
+    assert (seen >= (200 + y) / 255 - 1e-6).all()
+    darker = seen < (200 + y) / 255 + 1e-6
+    assert darker.mean() > 0.8
+    assert np.array_equal(load_data("mnist-bg-img").X, found.X)
+    assert {info.name for info in describe_sets() if info.present} >= {"mnist", "mnist-rot", "mnist-bg-rand"}
 
 
 def test_counts_of_cells_are_read_from_a_sparse_matrix(tmp_path, monkeypatch):

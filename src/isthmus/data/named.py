@@ -12,7 +12,7 @@ from types import ModuleType
 
 import numpy as np
 
-from isthmus.data import characters, shapes, sprites
+from isthmus.data import characters, shapes, sprites, variants
 from isthmus.data.arrays import as_labels, as_rows
 from isthmus.data.dataset import Dataset, Labels, Rows
 from isthmus.data.hosts import HOSTS, TEST_IMAGES, TEST_LABELS, TRAIN_IMAGES, TRAIN_LABELS
@@ -26,6 +26,8 @@ _PATCHES = 10_000
 _CHARACTERS = 5_000
 _SEED = 20260101
 _MNIST_SHAPE = (1, 28, 28)
+_VARIANT = "mnist-"
+_VARIANT_ROWS = (12_000, 50_000)  # to train on, Larochelle's 10,000 and the 2,000 to choose settings by, and to test
 _LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601: how much of red, green and blue makes gray
 
 
@@ -74,6 +76,21 @@ _SETS = (
     ),
     SetInfo("shapes", prod(shapes.LEVELS), 0, shapes.SIDE**2, "generated: three shapes, 16 × 16", "CC0 1.0"),
     SetInfo("mnist", 60_000, 10_000, 784, "LeCun and others 1998, 28 × 28 digits", "CC BY-SA 3.0", download=True),
+    *(
+        SetInfo(
+            f"mnist-{name}",
+            *_VARIANT_ROWS,
+            784,
+            f"MNIST {how}, regenerated after Larochelle and others 2007",
+            licence,
+            download=True,
+        )
+        for name, how, licence in (
+            ("rot", "turned by any angle", "CC BY-SA 3.0"),
+            ("bg-rand", "on random pixels", "CC BY-SA 3.0"),
+            ("bg-img", "on patches of scikit-learn's two photos", "CC BY-SA 3.0, photos CC BY 2.0"),
+        )
+    ),
     SetInfo("fashion-mnist", 60_000, 10_000, 784, "Xiao and others 2017, 28 × 28 clothes", "MIT", download=True),
     SetInfo(
         "kmnist", 60_000, 10_000, 784, "Clanuwat and others 2018, 28 × 28 kuzushiji", "CC BY-SA 4.0", download=True
@@ -127,6 +144,8 @@ def folder_of(name: str) -> Path:
 def _is_present(info: SetInfo) -> bool:
     if info.name in _FILES:
         return _FILES[info.name]().is_file()
+    if info.name.startswith(_VARIANT):
+        return all(_local(folder_of("mnist"), file) for file in HOSTS["mnist"].sha256)
     if info.download:
         return all(_local(folder_of(info.name), file) for file in HOSTS[info.name].sha256)
     return info.name != "photo-patches" or importlib.util.find_spec("PIL") is not None
@@ -147,13 +166,18 @@ def _table(name: str) -> Dataset:
 
 def _photo_patches(name: str) -> Dataset:
     """Patches at random places of the two photos, as many of each, in [0, 1]; the same ones every time."""
-    if importlib.util.find_spec("PIL") is None:
-        raise needs("Pillow", "report", "read the photos")
-    photos = [photo @ np.array(_LUMA) / 255 for photo in _sklearn_datasets().load_sample_images().images]  # H W each
+    photos = _photos()
     rng = np.random.default_rng(_SEED)
     patches = np.concatenate([_cut(photo, _PATCHES // len(photos), rng) for photo in photos])
     X = rng.permutation(patches).reshape(_PATCHES, PATCH * PATCH).astype(np.float32)
     return Dataset(name, X, input_shape=(1, PATCH, PATCH))
+
+
+def _photos() -> list[np.ndarray]:
+    """The two photos in gray, (H, W) each, in [0, 1]."""
+    if importlib.util.find_spec("PIL") is None:
+        raise needs("Pillow", "report", "read the photos")
+    return [photo @ np.array(_LUMA) / 255 for photo in _sklearn_datasets().load_sample_images().images]
 
 
 def _cut(photo: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
@@ -174,6 +198,19 @@ def _mnist_like(name: str) -> Dataset:
     X, y = _split(name, TRAIN_IMAGES, TRAIN_LABELS)
     X_test, y_test = _split(name, TEST_IMAGES, TEST_LABELS)
     return Dataset(name, X, y, input_shape=_MNIST_SHAPE, X_test=X_test, y_test=y_test)
+
+
+def _mnist_variant(name: str) -> Dataset:
+    """62,000 of MNIST's digits, changed: others are trained on than are tested; the same ones every time."""
+    plain, kind = _mnist_like("mnist"), name.removeprefix(_VARIANT)
+    X = np.concatenate([plain.X, plain.X_test]).reshape(-1, *_MNIST_SHAPE[1:])
+    y = np.concatenate([plain.y, plain.y_test])
+    rng = np.random.default_rng([_SEED, list(variants.VARIANTS).index(kind)])
+    order = rng.permutation(len(X))[: sum(_VARIANT_ROWS)]
+    photos = _photos() if kind == "bg-img" else []
+    X, y = variants.VARIANTS[kind](X[order], photos, rng).reshape(len(order), -1), y[order]
+    train, test = slice(_VARIANT_ROWS[0]), slice(_VARIANT_ROWS[0], None)
+    return Dataset(name, X[train], y[train], input_shape=_MNIST_SHAPE, X_test=X[test], y_test=y[test])
 
 
 def _pbmc(name: str) -> Dataset:
@@ -259,6 +296,7 @@ _LOADERS: dict[str, Callable[[str], Dataset]] = {
     "characters": _characters,
     "shapes": _shapes,
     "mnist": _mnist_like,
+    **{f"{_VARIANT}{kind}": _mnist_variant for kind in variants.VARIANTS},
     "fashion-mnist": _mnist_like,
     "kmnist": _mnist_like,
     "pbmc": _pbmc,

@@ -6,6 +6,7 @@ A strength λ multiplies a sum over a row's numbers and a mean over rows, so it 
 from isthmus.penalties.base import Parts, Penalty, Sum, Term
 from isthmus.penalties.commitment import Commitment
 from isthmus.penalties.contraction import Contraction
+from isthmus.penalties.curvature import Curvature
 from isthmus.penalties.divergence import Divergence
 from isthmus.penalties.independence import DIP, TotalCorrelation
 from isthmus.penalties.sparsity import KL, L1
@@ -17,6 +18,7 @@ __all__ = [
     "L1",
     "Commitment",
     "Contraction",
+    "Curvature",
     "Divergence",
     "Parts",
     "Penalty",
