@@ -32,8 +32,8 @@ def test_a_path_object_is_as_good_as_text(tmp_path):
 KNOWN = ".npy, .npz, .csv, .tsv, .parquet, an idx file (-ubyte, .idx, also .gz) or a folder of images"
 MISSING = "expected a file, a folder of images or a named set; check the path; `isthmus data list` names the sets"
 SETS = (
-    "breast-cancer, characters, digits, dsprites, fashion-mnist, iris, kmnist, mnist, mnist-bg-img, mnist-bg-rand, "
-    "mnist-rot, pbmc, photo-patches, shapes, wine"
+    "breast-cancer, characters, digits, dsprites, faces, fashion-mnist, iris, kmnist, mnist, mnist-bg-img, "
+    "mnist-bg-rand, mnist-rot, pbmc, photo-patches, shapes, wine"
 )
 
 BAD = {

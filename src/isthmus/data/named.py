@@ -12,7 +12,7 @@ from types import ModuleType
 
 import numpy as np
 
-from isthmus.data import characters, shapes, sprites, variants
+from isthmus.data import characters, faces, shapes, sprites, variants
 from isthmus.data.arrays import as_labels, as_rows
 from isthmus.data.dataset import Dataset, Labels, Rows
 from isthmus.data.hosts import HOSTS, TEST_IMAGES, TEST_LABELS, TRAIN_IMAGES, TRAIN_LABELS
@@ -24,6 +24,7 @@ from isthmus.errors import DataError
 PATCH = 10  # pixels a side
 _PATCHES = 10_000
 _CHARACTERS = 5_000
+_FACES = 2_000
 _SEED = 20260101
 _MNIST_SHAPE = (1, 28, 28)
 _VARIANT = "mnist-"
@@ -74,6 +75,7 @@ _SETS = (
     SetInfo(
         "characters", _CHARACTERS, 0, characters.SIDE**2, "generated: ten letters in known styles, 16 × 16", "CC0 1.0"
     ),
+    SetInfo("faces", _FACES, 0, 3 * faces.SIDE**2, "generated: two talking faces, 32 × 32 in colour", "CC0 1.0"),
     SetInfo("shapes", prod(shapes.LEVELS), 0, shapes.SIDE**2, "generated: three shapes, 16 × 16", "CC0 1.0"),
     SetInfo("mnist", 60_000, 10_000, 784, "LeCun and others 1998, 28 × 28 digits", "CC BY-SA 3.0", download=True),
     *(
@@ -193,6 +195,15 @@ def _characters(name: str) -> Dataset:
     return Dataset(name, made.X, made.content, input_shape=(1, characters.SIDE, characters.SIDE))
 
 
+def _faces(name: str) -> Dataset:
+    """As many of each person, who is the label; expressions are given by `faces.generate`."""
+    each = _FACES // len(faces.IDENTITIES)
+    X = np.concatenate([faces.generate(each, who, random_state=i)[0] for i, who in enumerate(faces.IDENTITIES)])
+    y = np.repeat(np.arange(len(faces.IDENTITIES), dtype=np.int64), each)
+    order = np.random.default_rng(_SEED).permutation(len(X))
+    return Dataset(name, X[order], y[order], input_shape=(3, faces.SIDE, faces.SIDE))
+
+
 def _mnist_like(name: str) -> Dataset:
     """Pixels divided by 255, in [0, 1]; the set's own test rows stay apart."""
     X, y = _split(name, TRAIN_IMAGES, TRAIN_LABELS)
@@ -294,6 +305,7 @@ _LOADERS: dict[str, Callable[[str], Dataset]] = {
     "iris": _table,
     "photo-patches": _photo_patches,
     "characters": _characters,
+    "faces": _faces,
     "shapes": _shapes,
     "mnist": _mnist_like,
     **{f"{_VARIANT}{kind}": _mnist_variant for kind in variants.VARIANTS},
