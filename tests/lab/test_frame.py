@@ -70,6 +70,7 @@ def test_result_and_files(tmp_path):
         "seeds": 7,
         "settings": {"sides": 2, "weight": 1.0, "sizes": [1, 2]},
         "measured": {"sides": 2.0, "tosses": 7.0},
+        "samples": {},
         "series": {},
         "expected": {"sides": ["==", 2]},
         "missed": [],
@@ -137,6 +138,49 @@ def test_the_full_protocol_may_ask_for_other_numbers(tmp_path):
         ({"sides": ["==", 2]}, True),
         ({"sides": [">", 2]}, True),
     ]
+
+
+def test_the_full_protocol_has_files_of_its_own(tmp_path):
+    drawn = replace(COIN, measure=lambda settings, seeds: Measured({"sides": 2}, {"tosses": tossed}))
+    for full in (True, False):
+        run(drawn, Protocol(full=full), tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        *("coin-full-tosses.png", "coin-full.json", "coin-tosses.png", "coin.json")
+    ]
+
+
+def divided(settings, seeds):
+    return Measured({"sides": 4 // settings["sides"]} | ({} if len(seeds) == 1 else {"tosses": len(seeds)}))
+
+
+FAULTS = [
+    (
+        Protocol(settings={"sides": 0}),
+        "coin cannot be run so (ZeroDivisionError: integer division or modulo by zero); in the lab; near sides=2",
+    ),
+    (Protocol(seeds=1), "coin cannot be run so (KeyError: 'tosses'); in the lab; near seeds=7"),
+    (
+        Protocol(True, 1, {"sides": 0, "sizes": 3}),
+        (
+            "coin cannot be run so (ZeroDivisionError: integer division or modulo by zero); in the lab; "
+            "near sides=3, sizes=1,2, seeds=7"
+        ),
+    ),
+]
+
+
+@pytest.mark.parametrize(("protocol", "said"), FAULTS)
+def test_settings_that_it_cannot_be_run_with_are_bad_input(protocol, said, tmp_path):
+    coin = replace(COIN, measure=divided, expected={"sides": ("==", 2), "tosses": (">", 0)})
+    with pytest.raises(SettingError) as caught:
+        run(coin, protocol, tmp_path)
+    assert str(caught.value) == said
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_fault_under_its_own_settings_is_its_own(tmp_path):
+    with pytest.raises(ZeroDivisionError):
+        run(replace(COIN, measure=divided, settings={"sides": 0}), Protocol(), tmp_path)
 
 
 PART_I = (

@@ -79,6 +79,22 @@ def make_gallery(
     return DONE if result["holds"] else NO
 
 
+@lab.command("table")
+def show_table(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="An experiment that repeats a published table.")],
+    out: Annotated[Path, typer.Option(help="Where lab run --full wrote its result.")] = Path("runs/lab"),
+    as_json: JsonFlag = False,
+) -> int:
+    """A paper's table, and beside it what lab run NAME --full gave here, with 95 % intervals.
+
+    Example: isthmus lab table contractive
+    """
+    from isthmus import lab as laboratory
+
+    emit(laboratory.compared(name, out), as_json, _table)
+    return DONE
+
+
 def _run_several(experiments: Sequence[Experiment], protocol: Protocol, out: Path, as_json: bool) -> int:
     """One after another, whatever becomes of each: the worst of their endings is that of the command."""
     from isthmus import lab as laboratory
@@ -127,6 +143,20 @@ def _ran(result: Result) -> RenderableType:
     head = [("experiment", result["name"]), ("claim", result["claim"]), ("reference", result["reference"])]
     tail = [("holds", result["holds"]), ("seconds", result["seconds"]), ("figures", result["figures"])]
     return Group(grid(head), columns(["measured", "value", "must be"], rows), grid(tail))
+
+
+def _table(result: Result) -> RenderableType:
+    from rich.console import Group
+
+    rows = [(one["row"], one["published"], one["ours"], _between(one["interval"])) for one in result["rows"]]
+    table = columns([result["unit"] or "row", "published", "here", "95 % interval"], rows)
+    budget = f" takes {result['budget']}" if result["budget"] else ""
+    tail = f"{result['seeds']} seeds: {result['command']}" if result["ran"] else f"not run: {result['command']}{budget}"
+    return Group(f"{result['name']}: {result['reference']}", table, tail)
+
+
+def _between(ends: Sequence[float] | None) -> str | None:
+    return None if ends is None else f"{ends[0]:.3g} to {ends[1]:.3g}"
 
 
 def _bound(sign: str = "", number: float = math.nan) -> str:

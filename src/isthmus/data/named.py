@@ -219,9 +219,9 @@ def _mnist_variant(name: str) -> Dataset:
     rng = np.random.default_rng([_SEED, list(variants.VARIANTS).index(kind)])
     order = rng.permutation(len(X))[: sum(_VARIANT_ROWS)]
     photos = _photos() if kind == "bg-img" else []
-    X, y = variants.VARIANTS[kind](X[order], photos, rng).reshape(len(order), -1), y[order]
+    changed, y = variants.VARIANTS[kind](X[order], photos, rng).reshape(len(order), -1), y[order]
     train, test = slice(_VARIANT_ROWS[0]), slice(_VARIANT_ROWS[0], None)
-    return Dataset(name, X[train], y[train], input_shape=_MNIST_SHAPE, X_test=X[test], y_test=y[test])
+    return Dataset(name, changed[train], y[train], input_shape=_MNIST_SHAPE, X_test=changed[test], y_test=y[test])
 
 
 def _pbmc(name: str) -> Dataset:

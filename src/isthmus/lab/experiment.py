@@ -33,11 +33,23 @@ class Measured:
         Functions that draw, each on an empty figure, by file name.
     series : mapping
         What the figures draw beside the numbers, in plain JSON types: no figure shows a number that is not told.
+    samples : mapping
+        Of numbers that are means over seeds, the value of each seed: what intervals in a table of results come from.
     """
 
     numbers: Mapping[str, float]
     figures: Mapping[str, Callable[[Figure], None]] = field(default_factory=dict)
     series: Mapping[str, Any] = field(default_factory=dict)
+    samples: Mapping[str, Sequence[float]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Published:
+    """A number of a paper's table, and the key of the measured one that stands beside it in the full protocol."""
+
+    row: str
+    key: str
+    number: float
 
 
 @dataclass(frozen=True)
@@ -62,6 +74,12 @@ class Experiment:
         What must hold in the full protocol; None: the same.
     seeds : int
         How many are run unless asked otherwise.
+    published : sequence of Published
+        The paper's table, which `isthmus lab table` prints beside what the full protocol gave.
+    unit : str
+        Of the table's numbers, such as "test error, %".
+    budget : str
+        What the full protocol takes, such as "40 minutes on 2 cores".
     """
 
     name: str
@@ -75,6 +93,9 @@ class Experiment:
     full: Settings = field(default_factory=dict)
     expected_full: Expected | None = None
     seeds: int = 5
+    published: Sequence[Published] = ()
+    unit: str = ""
+    budget: str = ""
 
     def bounds(self, full: bool) -> Expected:
         """What must hold in a protocol."""

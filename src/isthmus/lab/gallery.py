@@ -12,6 +12,7 @@ from isthmus._files import atomic_write_text
 from isthmus.errors import RunError
 from isthmus.lab.experiment import Experiment
 from isthmus.lab.registry import PARTS, chosen
+from isthmus.lab.running import stem
 from isthmus.runs.examining import can_draw
 
 
@@ -50,15 +51,27 @@ def gathered(out: Path) -> tuple[list[Experiment], list[dict[str, Any]]]:
     RunError
         Where it holds none, or one that is damaged.
     """
-    found = [experiment for experiment in chosen(["all"]) if (out / f"{experiment.name}.json").is_file()]
+    found = [(one, path) for one in chosen(["all"]) if (path := _latest(out, one.name)) is not None]
     if not found:
         raise RunError("no result of an experiment", f"in {out}", "what isthmus lab run wrote", "run one first")
-    return found, [_result(out, experiment.name) for experiment in found]
+    return [experiment for experiment, _ in found], [read_result(path) for _, path in found]
 
 
-def _result(out: Path, name: str) -> dict[str, Any]:
-    """As `run` wrote it; its pictures lie beside it, wherever the folder was then."""
-    path = out / f"{name}.json"
+def _latest(out: Path, name: str) -> Path | None:
+    """The result of whichever protocol was run last, if any was."""
+    paths = [path for full in (False, True) if (path := out / f"{stem(name, full)}.json").is_file()]
+    return max(paths, key=lambda path: path.stat().st_mtime, default=None)
+
+
+def read_result(path: Path) -> dict[str, Any]:
+    """What `run` wrote; its pictures lie beside it, wherever the folder was then.
+
+    Raises
+    ------
+    RunError
+        Where it is damaged.
+    """
+    out = path.parent
     try:
         told: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         for picture in told["pictures"]:

@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 import shlex
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from isthmus._constraints import check_names
 from isthmus._files import atomic
-from isthmus.errors import SettingError
+from isthmus.errors import IsthmusError, SettingError
 from isthmus.lab.captions import caption, described
 from isthmus.lab.drawing import STYLE
 from isthmus.lab.experiment import Experiment, Measured, missed
@@ -47,21 +48,24 @@ def run(experiment: Experiment, protocol: Protocol, out: Path) -> dict[str, Any]
     Raises
     ------
     SettingError
-        Where a setting does not exist or is of another type than its default.
+        Where a setting does not exist, is of another type than its default, or is one it cannot be run with.
     """
     settings = _settings(experiment, protocol)
     seeds = experiment.seeds if protocol.seeds is None else protocol.seeds
     expected = experiment.bounds(protocol.full)
     make_folder(out)
     began = time.perf_counter()
-    measured = experiment.measure(settings, range(seeds))
-    seconds = time.perf_counter() - began
-    numbers = {key: float(value) for key, value in measured.numbers.items()}
-    pictures, failed = _draw(experiment, measured, out), missed(numbers, expected)
+    with _blamed(experiment, protocol):
+        measured = experiment.measure(settings, range(seeds))
+        seconds = time.perf_counter() - began
+        numbers = {key: float(value) for key, value in measured.numbers.items()}
+        failed = missed(numbers, expected)
+        pictures = _draw(stem(experiment.name, protocol.full), measured, out)
     result = introduced(experiment, protocol) | {
         "seeds": seeds,
         "settings": plain(settings),
         "measured": plain(numbers),
+        "samples": plain(measured.samples),
         "series": plain(measured.series),
         "expected": {key: list(bound) for key, bound in expected.items()},
         "missed": failed,
@@ -70,8 +74,30 @@ def run(experiment: Experiment, protocol: Protocol, out: Path) -> dict[str, Any]
         "figures": [picture["path"] for picture in pictures],
         "pictures": pictures,
     }
-    write_json(out / f"{experiment.name}.json", result)
+    write_json(out / f"{stem(experiment.name, protocol.full)}.json", result)
     return result
+
+
+def stem(name: str, full: bool) -> str:
+    """What the files of a run are called: the full protocol's hours are not lost to a quick one."""
+    return f"{name}-full" if full else name
+
+
+@contextmanager
+def _blamed(experiment: Experiment, protocol: Protocol) -> Iterator[None]:
+    """A fault under settings or seeds that the experiment was not made for is theirs."""
+    try:
+        yield
+    except IsthmusError:
+        raise
+    except (ArithmeticError, AssertionError, LookupError, RuntimeError, TypeError, ValueError) as fault:
+        if not protocol.settings and protocol.seeds is None:
+            raise
+        was = {**experiment.settings, **(experiment.full if protocol.full else {}), "seeds": experiment.seeds}
+        names = [*protocol.settings, *([] if protocol.seeds is None else ["seeds"])]
+        like = ", ".join(f"{name}={_written(was[name])}" for name in names)
+        words = " ".join(f"{type(fault).__name__}: {fault}".split())
+        raise SettingError(f"{experiment.name} cannot be run so ({words})", "in the lab", f"near {like}") from fault
 
 
 def introduced(experiment: Experiment, protocol: Protocol) -> dict[str, Any]:
@@ -122,7 +148,7 @@ def _like(default: Any, value: Any, name: str) -> Any:
     return value
 
 
-def _draw(experiment: Experiment, measured: Measured, out: Path) -> list[dict[str, str]]:
+def _draw(stem: str, measured: Measured, out: Path) -> list[dict[str, str]]:
     """One PNG a figure, and the picture in words; none where the packages that draw are not installed."""
     if not can_draw():
         return []
@@ -134,7 +160,7 @@ def _draw(experiment: Experiment, measured: Measured, out: Path) -> list[dict[st
         for name, draw in measured.figures.items():
             figure = Figure(figsize=SIZE, layout="constrained")
             draw(figure)
-            path = out / f"{experiment.name}-{name}.png"
+            path = out / f"{stem}-{name}.png"
             with atomic(path) as beside:
                 figure.savefig(beside, dpi=120)
             pictures.append({"path": str(path), "caption": caption(figure), "alt": described(figure)})
