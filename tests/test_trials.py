@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.stats import sem
 
 from isthmus.data import Dataset, load_data
 from isthmus.errors import DataError
-from isthmus.trials import split_classes
+from isthmus.trials import split_classes, surely
 
 
 def test_each_seed_holds_out_other_rows_as_many_of_each_class():
@@ -34,3 +35,9 @@ def test_rows_without_classes_are_refused():
     with pytest.raises(DataError) as caught:
         split_classes(Dataset("mine", np.zeros((4, 2))), 0)
     assert str(caught.value) == "rows have no classes; in mine; a set with labels"
+
+
+def test_what_is_surely_gained_is_a_mean_less_two_standard_errors():
+    found = [1.0, 2.0, 4.0, 9.0]
+    assert surely(found) == pytest.approx(np.mean(found) - 2 * sem(found))
+    assert np.isnan(surely([1.0]))

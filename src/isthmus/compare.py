@@ -23,7 +23,7 @@ from isthmus.runs.examining import can_draw
 from isthmus.runs.folder import REPORT, make_folder, write_json
 from isthmus.runs.results import check_free
 from isthmus.runs.settings import build, find_kind, own_arguments
-from isthmus.threads import threads_for
+from isthmus.threads import ROWS, threads_for
 from isthmus.trials import Split, fit_all, scores, seconds, split, spread
 from isthmus.zoo import GROUPED, KINDS
 
@@ -171,7 +171,7 @@ def _draw(comparison: Comparison, kind: str, trials: Sequence[Trial], rows: Spli
     pictures["reconstructions"][kind] = trials[0].shown
     pictures["maps"][kind] = code_map(ae.transform(rows.test[:MAPPED]))
     pictures["histories"][kind] = [trial.ae.history_ for trial in trials]
-    with threads_for(rows.test.size):
+    with threads_for(rows.test.size, ROWS):
         evidence = examine_with(ae, Reference.of(ae, rows.train), rows.test, rows.test_labels)
     pictures["verdicts"][kind] = plain(evidence.to_dict())["verdicts"]
 

@@ -82,19 +82,20 @@ def split_classes(dataset: Dataset, seed: int) -> Split:
 
 
 def fit_all(
-    estimators: Sequence[Autoencoder],
+    estimators: Sequence[Any],
     X: Array | Sequence[Array],
     tick: Callable[[int], None] | None = None,
     groups: ArrayLike | None = None,
+    y: ArrayLike | Sequence[Array] | None = None,
 ) -> None:
-    """Fit all as one population, or one for each shape; `groups` are for those that need them.
+    """Fit all as one population, or one for each shape; `groups` and answers `y` are for those that need them.
 
     Raises
     ------
     SettingError, DataError, DivergenceError
         As `Autoencoder.fit`; the first that diverged is raised once all are done.
     """
-    for fault in fit_together(estimators, X, tick, groups=groups):
+    for fault in fit_together(estimators, X, tick, groups=groups, y=y):
         if fault is not None:
             raise fault
 
@@ -116,3 +117,9 @@ def spread(values: Sequence[float]) -> dict[str, float]:
     if min(values) == max(values):  # no rounding, such as that of equal shares of a population's time
         return {"mean": float(values[0]), "sd": 0.0}
     return {"mean": float(np.mean(values)), "sd": float(np.std(values, ddof=1))}
+
+
+def surely(values: ArrayLike) -> float:
+    """The mean of one number a seed less two standard errors; of a single seed nothing is sure (NaN)."""
+    found = np.asarray(values, dtype=np.float64)
+    return float(found.mean() - 2 * found.std(ddof=1) / np.sqrt(len(found))) if len(found) > 1 else float("nan")

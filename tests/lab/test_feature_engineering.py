@@ -35,13 +35,6 @@ def test_without_new_examples_it_does_not_hold_and_its_pictures_are_told():
     assert_readable(measured)
 
 
-def test_a_margin_is_the_mean_less_two_standard_errors():
-    from isthmus.lab.feature_engineering import _sure
-
-    assert _sure([1.0, 2.0, 3.0]) == pytest.approx(2 - 2 / np.sqrt(3))
-    assert np.isnan(_sure([1.0]))
-
-
 def test_sizes_that_no_task_can_have_are_one_clear_error():
     with pytest.raises(SettingError) as caught:
         Sizes(2, 200, 5000)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from math import sqrt
-
 import numpy as np
 import pytest
 from lab.pictured import assert_readable, assert_told
@@ -11,7 +9,7 @@ from sklearn.metrics import zero_one_loss
 
 from isthmus.handmade import edges_and_histogram
 from isthmus.lab import Protocol, find, holds, run
-from isthmus.lab.why_now import WHY_NOW, beyond, errors, layers, machine, net, pictures
+from isthmus.lab.why_now import WHY_NOW, errors, layers, machine, net, pictures
 
 FEW = {"sizes": (100, 300), "steps": (4, 12), "test": 200}
 SMALL = dict(WHY_NOW.settings) | FEW
@@ -48,11 +46,6 @@ def test_the_full_protocol_measures_what_it_expects():
     assert not holds({"behind": 1.0, "ahead": 0.0, "compute_helps": 1.0}, WHY_NOW.expected)
 
 
-def test_beyond_is_a_mean_less_two_standard_errors():
-    found = np.array([1.0, 2.0, 4.0, 9.0])
-    assert beyond(found) == pytest.approx(4 - 2 * np.std(found, ddof=1) / sqrt(4))
-
-
 def test_test_pictures_come_from_other_digits_and_seeds_draw_others():
     """Undistorted, each test picture is a digit that no training picture is."""
     plain = SMALL | {"strength": 0.0, "side": 10, "sizes": (2000,)}
@@ -73,13 +66,13 @@ def test_errors_are_those_of_learners_fitted_by_hand():
     for place, n in enumerate((100, 300)):
         wrong = zero_one_loss(z, machine().fit(H[:n], y[:n]).predict(G))
         assert found["classical"][place] == pytest.approx(100 * wrong)
-        wrong = zero_one_loss(z, net(SMALL, 12, n, 5).fit(X[:n], y[:n]).predict(T))
+        wrong = zero_one_loss(z, net(SMALL, 5, 12, n).fit(X[:n], y[:n]).predict(T))
         assert found["deep_12"][place] == pytest.approx(100 * wrong)
 
 
 @pytest.mark.parametrize(("n", "steps"), [(100, 640), (6400, 640), (6400, 40)])
 def test_a_budget_is_steps_whatever_the_examples(n, steps):
-    epochs = net(SMALL, steps, n, 0).max_epochs
+    epochs = net(SMALL, 0, steps, n).max_epochs
     assert steps <= epochs * -(-n // 64) < steps + -(-n // 64)
 
 

@@ -32,8 +32,8 @@ from isthmus import likelihoods, networks, seeing, threshold
 from isthmus.lab import drawing
 from isthmus.lab.experiment import Experiment, Measured, Settings
 from isthmus.nn.folding import folding, zigzag
-from isthmus.populations import fit_together
 from isthmus.regressor import Regressor
+from isthmus.trials import fit_all
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -102,7 +102,7 @@ def trained(hidden: tuple[int, ...], n: int, settings: Settings) -> float:
     for attempt in range(settings["attempts"]):
         first, net, coin = 1000 * attempt, networks.MLP(hidden), likelihoods.Bernoulli()
         nets = [Regressor(net, coin, random_state=first + i, **how) for i in range(len(left))]
-        fit_together(nets, [rows] * len(left), y=[np.tile(y, settings["copies"]) for y in left])
+        fit_all(nets, [rows] * len(left), y=[np.tile(y, settings["copies"]) for y in left])
         left = [y for net, y in zip(nets, left, strict=True) if np.any((net.predict(X) > 0.5) != y)]
         if not left:
             break

@@ -30,12 +30,13 @@ from itertools import product
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from isthmus.classifier import Classifier
 from isthmus.lab import drawing, unshifted
 from isthmus.lab.experiment import Experiment, Measured, Settings
 from isthmus.lab.shifts import SHIFTS, TASKS, WHO, Sizes, adapted
+from isthmus.trials import surely
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -75,19 +76,13 @@ def _numbers(trials: Sequence[Trial], percent: NDArray[np.floating]) -> dict[str
     """Of shares in % by seed, shift, contender and phase."""
     before, after, later = np.moveaxis(percent, -1, 0)  # (seeds, shifts, contenders) each
     regained = 100 * (later - after) / np.maximum(before - after, LEAST)
-    numbers = {f"{shift}_margin": _sure(regained[:, i, 2] - regained[:, i, 0]) for i, shift in enumerate(EVERY)}
+    numbers = {f"{shift}_margin": surely(regained[:, i, 2] - regained[:, i, 0]) for i, shift in enumerate(EVERY)}
     pixels, topics = ({k: [getattr(t, of)[k] for t in trials] for k in getattr(trials[0], of)} for of in EXTRAS)
     best = np.maximum(pixels["otsu"], pixels["watershed"])
-    numbers |= {"segmentation_margin": _sure(np.subtract(pixels["network"], best))}
+    numbers |= {"segmentation_margin": surely(np.subtract(pixels["network"], best))}
     numbers |= {f"{name}_percent": float(np.mean(found)) for name, found in pixels.items()}
     numbers |= {f"topics_{name}": float(np.mean(found)) for name, found in topics.items()}
     return numbers | dict(zip(map("_".join, product(EVERY, WHO, PHASES)), percent.mean(axis=0).ravel(), strict=True))
-
-
-def _sure(values: ArrayLike) -> float:
-    """The mean less two standard errors; of one seed nothing is sure."""
-    found = np.asarray(values)
-    return float(found.mean() - 2 * found.std(ddof=1) / np.sqrt(len(found))) if len(found) > 1 else float("nan")
 
 
 def _trial(settings: Settings, seed: int) -> Trial:

@@ -127,9 +127,13 @@ def ratio(nets: Sequence[Net], what: str = "signal", look: int = 0) -> float:
 
 def solved(nets: Sequence[Net], settings: Settings) -> dict[str, float]:
     """The share of nets that solve their set, and the ends of Wilson's 95 % interval."""
-    times = sum(net.accuracy >= settings["solved_at"] for net in nets)
-    interval = binomtest(times, len(nets)).proportion_ci(method="wilson")
-    return {"share": times / len(nets), "low": float(interval.low), "high": float(interval.high)}
+    return share(sum(net.accuracy >= settings["solved_at"] for net in nets), len(nets))
+
+
+def share(times: int, of: int) -> dict[str, float]:
+    """A share, and the ends of Wilson's 95 % interval."""
+    interval = binomtest(times, of).proportion_ci(method="wilson")
+    return {"share": times / of, "low": float(interval.low), "high": float(interval.high)}
 
 
 def told(key: str, share: Mapping[str, float]) -> dict[str, float]:

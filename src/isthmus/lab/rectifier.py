@@ -25,7 +25,7 @@ from isthmus import networks
 from isthmus.classifier import Classifier
 from isthmus.inference import batched
 from isthmus.lab import drawing, grids, readers
-from isthmus.lab.experiment import Experiment, Measured, Settings
+from isthmus.lab.experiment import Experiment, Measured, Published, Settings
 from isthmus.lab.grids import BUDGET, Cell, Nets
 from isthmus.trials import Split
 
@@ -83,7 +83,7 @@ def on_pictures(settings: Settings, seeds: Sequence[int]) -> Measured:
         "zeros": float(np.mean([zeros(fit, rows.test) for fit in fits])),
         "train_error_percent": float(np.mean(readers.errors(fits, Split(rows.train, rows.train, rows.train_labels)))),
     }
-    return Measured(numbers, series={"errors_percent": drawing.rounded(percent)})
+    return Measured(numbers, samples={"error_percent": percent})
 
 
 def zeros(fit: Classifier, X: Any) -> float:
@@ -135,4 +135,7 @@ RECTIFIER = Experiment(
     full={"data": "mnist", "epochs": 25, "batch_size": 128, "learning_rate": 1e-3, "momentum": 0.0},
     expected_full={"error_percent": ("<=", 1.64)},
     seeds=32,
+    published=(Published("3 × 1000 ReLU, no pre-training", "error_percent", 1.43),),
+    unit="test error, %",
+    budget="4 minutes a seed on 2 cores",
 )

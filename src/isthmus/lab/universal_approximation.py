@@ -29,8 +29,8 @@ from torch import nn
 from isthmus.lab import drawing
 from isthmus.lab.experiment import Experiment, Measured, Settings
 from isthmus.nn.activations import Bend
-from isthmus.populations import fit_together
 from isthmus.regressor import Regressor
+from isthmus.trials import fit_all
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -82,9 +82,7 @@ def _trained(settings: Settings, seeds: Sequence[int], name: str, width: int) ->
     how |= {"scaling": None, "validation_fraction": 0.0, "early_stopping": False, "device": "cpu"}
     estimators = [Regressor(network, random_state=seed, **how) for seed in seeds]
     x = np.linspace(-1, 1, settings["places"], dtype=np.float32)
-    for fault in fit_together(estimators, REACH * x[:, None], y=FUNCTIONS[name](x)):
-        if fault is not None:
-            raise fault
+    fit_all(estimators, REACH * x[:, None], y=FUNCTIONS[name](x))
     return estimators
 
 

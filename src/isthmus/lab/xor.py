@@ -1,15 +1,14 @@
 """Layers of nonlinear transformations solve XOR, which no single neuron can: each layer bends the plane.
 
 Claim. A neuron cuts the plane by a line, and no line parts (−1, −1), (1, 1) from (−1, 1), (1, −1). Hidden layers move
-the four points until a line does: a layer of two is enough, and the lecture's two layers of two are. That some weights
-solve it does not mean that training finds them: small networks often end where two of the four look alike. Wider ones
-hardly ever do.
+the four points until a line does: a layer of two is enough. That some weights solve it does not mean that training
+finds them: small networks often end where two of the four look alike. Wider ones hardly ever do.
 
 Set-up. Networks with 2 inputs, one sigmoid at the output and the likelihood of Bernoulli, trained by Adam: without a
 hidden layer (2-1), with one of two neurons (2-2-1), with two of two (the lecture's 2-2-2-1) and with one of eight
 (2-8-1), of sigmoid, tanh and ReLU each. Every seed draws other first weights; all of one shape are one population. The
-truth values are `false` and 1: ReLUs without biases, as they begin, hear nothing of (0, 0), so that with `false=0` of
-2-8-1 with ReLU about one in ten stays unsolved. With `linear=true` the hidden layers bend nothing.
+truth values are `false` and 1: ReLUs without biases, as they begin, hear nothing of (0, 0), so that with `false=0`
+about one in ten of 2-8-1 stays unsolved. With `linear=true` the hidden layers bend nothing.
 
 Measured. `share_SHAPE_ACTIVATION`: share of seeds that have all four on the right side of one half, with the ends
 `…_low` and `…_high` of Wilson's 95 % interval; `share_2-2-2-1_identity` is that of the lecture's network without its
@@ -25,17 +24,15 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.stats import binomtest
 from torch import nn
 
 from isthmus import likelihoods, networks, seeing
-from isthmus.lab import drawing
+from isthmus.lab import drawing, grids
 from isthmus.lab.experiment import Experiment, Measured, Settings
-from isthmus.populations import fit_together
 from isthmus.regressor import Regressor
+from isthmus.trials import fit_all
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 Array = NDArray[np.floating]
@@ -63,8 +60,7 @@ def measure(settings: Settings, seeds: Sequence[int]) -> Measured:
     numbers: dict[str, float] = {}
     for (shape, activation), times in solved.items():
         key = f"share_{shape}" if shape == "2-1" else f"share_{shape}_{activation}"
-        interval = binomtest(times, len(seeds)).proportion_ci(method="wilson")
-        numbers |= {key: times / len(seeds), f"{key}_low": interval.low, f"{key}_high": interval.high}
+        numbers |= grids.told(key, grids.share(times, len(seeds)))
     lecture = ("2-2-2-1", "sigmoid")
     worst = np.abs(said[lecture] - y).max(axis=1)
     drawn = int(np.argmin(np.where(worst < 0.1, -worst, worst)))
@@ -74,8 +70,8 @@ def measure(settings: Settings, seeds: Sequence[int]) -> Measured:
         "solved": bool(worst[drawn] < 0.5),
         "shares": drawing.rounded(numbers),
     }
-    figures = {"layers": lambda figure: _draw_layers(figure, series), "shares": lambda figure: _draw(figure, series)}
-    return Measured(numbers, figures, series)
+    draw = {"layers": _draw_layers, "shares": _draw_shares}
+    return Measured(numbers, {name: partial(how, series=series) for name, how in draw.items()}, series)
 
 
 def _trained(settings: Settings, seeds: Sequence[int], activation: str, hidden: tuple[int, ...]) -> list[Regressor]:
@@ -84,8 +80,7 @@ def _trained(settings: Settings, seeds: Sequence[int], activation: str, hidden: 
     how = {key: settings[key] for key in ("batch_size", "learning_rate")} | {"max_epochs": settings["epochs"]}
     how |= {"scaling": None, "schedule": "constant", "validation_fraction": 0.0, "early_stopping": False}
     nets = [Regressor(network, likelihoods.Bernoulli(), random_state=seed, device="cpu", **how) for seed in seeds]
-    copies = settings["copies"]
-    fit_together(nets, np.tile(X, (copies, 1)), y=np.tile(y, copies))
+    fit_all(nets, np.tile(X, (settings["copies"], 1)), y=np.tile(y, settings["copies"]))
     return nets
 
 
@@ -99,8 +94,7 @@ def layers(network: nn.Module, X: Array) -> list[dict[str, Any]]:
     planes = []
     for depth in range(1, len(stages)):
         upto, rest = nn.Sequential(*stages[:depth]), nn.Sequential(*stages[depth:], nn.Sigmoid())
-        low, high = (-1.4, 1.4) if depth == 1 else (-0.08, 1.08)
-        said = drawing.field(partial(_given, rest), low, high, 41)
+        said = drawing.field(partial(_given, rest), *((-1.4, 1.4) if depth == 1 else (-0.08, 1.08)), side=41)
         lines = drawing.rounded([_given(upto, line).T for line in grid], 3)
         planes.append({"points": drawing.rounded(_given(upto, X), 3), "lines": lines, "field": said})
     return planes
@@ -120,19 +114,15 @@ def _draw_layers(figure: Figure, series: Mapping[str, Any]) -> None:
         drawing.regions(axes, plane["field"])
         for x, y in plane["lines"]:
             axes.plot(x, y, color="#666666", linewidth=0.8)
-        _draw_points(axes, plane["points"], series["classes"])
+        points, classes = np.array(plane["points"]), np.array(series["classes"])
+        for which, colour in enumerate(drawing.CLASSES):
+            look = {"color": colour, "markersize": 13, "mec": "white", "clip_on": False, "zorder": 5}
+            axes.plot(*points[classes == which].T, drawing.MARKERS[which], **look)
         axes.set_title(name)
 
 
-def _draw_points(axes: Axes, points: Sequence[Sequence[float]], classes: Sequence[float]) -> None:
-    for which, colour in enumerate(drawing.CLASSES):
-        x, y = np.array([point for point, own in zip(points, classes, strict=True) if own == which]).T
-        axes.plot(x, y, drawing.MARKERS[which], color=colour, markersize=13, mec="white", clip_on=False, zorder=5)
-
-
-def _draw(figure: Figure, series: Mapping[str, Any]) -> None:
-    axes = figure.subplots()
-    shares = series["shares"]
+def _draw_shares(figure: Figure, series: Mapping[str, Any]) -> None:
+    axes, shares = figure.subplots(), series["shares"]
     for place, activation in enumerate(ACTIVATIONS):
         keys = [f"share_{shape}_{activation}" for shape in SHAPES]
         found = {end or "share": [shares[f"{key}_{end}".rstrip("_")] for key in keys] for end in ("", "low", "high")}
@@ -150,13 +140,9 @@ XOR = Experiment(
     lecture="layers of nonlinear transformations solve XOR; 2 inputs, two hidden layers of 2, 1 output",
     reference="Minsky & Papert 1969; Rumelhart, Hinton & Williams 1986",
     measure=measure,
-    expected={
-        "share_2-1": ("==", 0),
-        "share_2-2-1_sigmoid": (">", 0),
-        "share_2-2-2-1_sigmoid": (">", 0),
-        "share_2-8-1_relu": (">=", 0.95),
-        "share_2-2-2-1_identity": ("==", 0),
-    },
+    expected=dict.fromkeys(("share_2-1", "share_2-2-2-1_identity"), ("==", 0))
+    | dict.fromkeys(("share_2-2-1_sigmoid", "share_2-2-2-1_sigmoid"), (">", 0))
+    | {"share_2-8-1_relu": (">=", 0.95)},
     settings={"false": -1.0, "linear": False, "copies": 512, "batch_size": 16, "epochs": 4, "learning_rate": 0.1},
     seeds=256,
 )

@@ -17,7 +17,7 @@ from isthmus.evidence import Evidence, Reference, examine_with
 from isthmus.plain import plain
 from isthmus.runs.folder import EVIDENCE, REFERENCE, REPORT, Run, write_json
 from isthmus.runs.source import Load, left_out, rows_for, rows_to_examine
-from isthmus.threads import threads_for
+from isthmus.threads import ROWS, threads_for
 
 
 def evaluate(run: Run, data: str, load: Load = load_data) -> dict[str, Any]:
@@ -36,7 +36,7 @@ def evaluate(run: Run, data: str, load: Load = load_data) -> dict[str, Any]:
 def write_evidence(
     run: Run, X: np.ndarray, y: np.ndarray | None, reference: Reference | None, rows: str
 ) -> dict[str, Any]:
-    with threads_for(X.size):
+    with threads_for(X.size, ROWS):
         evidence = examine_with(run.ae, reference, X, y)
     found = {"rows": rows, **plain(evidence.to_dict())}
     kind = run.about.get("kind", "autoencoder")

@@ -37,7 +37,7 @@ from isthmus.seeing import (
     tiles,
 )
 from isthmus.seeing.sheets import SIDE
-from isthmus.threads import threads_for
+from isthmus.threads import ROWS, threads_for
 
 Array = NDArray[np.floating]
 PAGE = "features.html"
@@ -81,7 +81,7 @@ def features(
     chosen = _chosen(viewed) if layer is None else [find(viewed.layers, layer)]
     folder = run.folder / FEATURES if out is None else out
     make_folder(folder)
-    with threads_for(viewed.X.size):
+    with threads_for(viewed.X.size, ROWS):
         sheets = [_sheet(viewed, one, units) for one in chosen]
         told = [_written(looked, one, folder, i) for i, one in enumerate(sheets, start=1)]
         views = _views(looked, sheets, folder)
