@@ -44,7 +44,7 @@ STARTS = {"pretrained": "pre-trained", "small": "N(0, 0.01²)", "glorot": "Gloro
 RANDOM = {"small": "small", "glorot": "xavier"}  # what the library calls them
 ALL_ROWS = {"scaling": None, "validation_fraction": 0.0}
 FIELDS = 24  # hidden units are drawn
-LOOKS: Mapping[str, Mapping[str, str]] = {
+LOOKS: Mapping[str, Mapping[str, Any]] = {
     "accuracy": {"title": "Same net, same descent: only the first weights differ", "yscale": "linear"}
     | {"xlabel": "epochs of gradient descent", "ylabel": "test digits named rightly, %"},
     "signals": {"title": "Before the first step: what comes back to each layer", "yscale": "log"}

@@ -18,7 +18,7 @@ the fewest. Of all three the mean difference less two standard errors over seeds
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from math import ceil
 from typing import TYPE_CHECKING, Any
@@ -41,7 +41,8 @@ from isthmus.trials import surely
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-Labelled = tuple[NDArray[np.floating], NDArray[np.int64]]
+Array = NDArray[np.floating]
+Labelled = tuple[Array, NDArray[np.int64]]
 LEARNERS = {"classical": "HOG + kernel machine", "pixels": "pixels + kernel machine", "deep": "deep net, {} steps"}
 FRAME, SHOWN, TICKS = 1, 40, (1, 2, 5, 10, 20, 50)  # empty pixels around digits; pictures that are drawn; of errors
 
@@ -85,17 +86,17 @@ def errors(settings: Settings, seed: int) -> dict[str, list[float]]:
     (X, y), (T, z) = pictures(settings, seed)
     side = settings["side"]
     H, G = (edges_and_histogram(rows.reshape(-1, side, side), cell=side // 4) for rows in (X, T))
-    learners = {"classical": (lambda n: machine(), H, G), "pixels": (lambda n: machine(), X, T)} | {
-        f"deep_{steps}": (partial(net, settings, seed, steps), X, T) for steps in sorted(settings["steps"])
-    }
+    learners: dict[str, tuple[Callable[[int], Any], Array, Array]]
+    learners = {"classical": (machine, H, G), "pixels": (machine, X, T)}
+    learners |= {f"deep_{steps}": (partial(net, settings, seed, steps), X, T) for steps in sorted(settings["steps"])}
     return {
         name: [100 - 100 * make(n).fit(rows[:n], y[:n]).score(test, z) for n in settings["sizes"]]
         for name, (make, rows, test) in learners.items()
     }
 
 
-def machine() -> Pipeline:
-    """Components that hold nine tenths of the variance, and a support vector machine."""
+def machine(_: int = 0) -> Pipeline:
+    """Components that hold nine tenths of the variance, and a support vector machine; of as many rows as there are."""
     return make_pipeline(PCA(0.9), SVC(C=10))
 
 
@@ -128,8 +129,7 @@ def _draw_errors(figure: Figure, told: Mapping[str, Any]) -> None:
 
 
 def _draw_pictures(figure: Figure, told: Mapping[str, Any]) -> None:
-    side = told["side"]
-    axes = figure.add_subplot(title="Digits turned, stretched, slanted, moved and bent: as many as wanted")
+    axes, side = figure.add_subplot(title="Digits turned, slanted, moved and bent: as many as wanted"), told["side"]
     sheet = np.reshape(told["pictures"], (4, 10, side, side)).swapaxes(1, 2)
     axes.imshow(sheet.reshape(4 * side, 10 * side), cmap="gray_r", vmin=0, vmax=1)
     axes.set_axis_off()
