@@ -26,10 +26,12 @@ VARIANCE = {
     "lecun": lambda n, m: 1 / n,
     "xavier": lambda n, m: 2 / (n + m),
     "he": lambda n, m: 2 / n,
+    "mitchell": lambda n, m: 0.01 / 3,
     "small": lambda n, m: 1e-4,
 }
 BOUND = {
     "uniform": lambda n, m: 0.5,
+    "mitchell": lambda n, m: 0.1,
     "standard": lambda n, m: 1 / math.sqrt(n),
     "xavier": lambda n, m: math.sqrt(6 / (n + m)),
 }

@@ -86,6 +86,17 @@ def test_learned_variances_are_scipys_normal(per):
     assert (scale > 0.2).all()
 
 
+def test_a_bent_output_is_scipys_normal_about_its_sigmoid():
+    likelihood, theta = built(L.SigmoidGaussian(0.3))
+    x = torch.rand(N, DIM, generator=generator(3), dtype=torch.float64)
+    mean = 1 / (1 + np.exp(-theta.numpy()))
+    np.testing.assert_allclose(likelihood.nll(theta, x), -stats.norm(mean, 0.3).logpdf(x), rtol=1e-10)
+    np.testing.assert_allclose(likelihood.mean(theta), mean, rtol=1e-12)
+    drawn = likelihood.sample(theta[:1].repeat(40_000, 1), generator(4)) - likelihood.mean(theta[:1])
+    np.testing.assert_allclose(drawn.mean(0), np.zeros(DIM), atol=5 * 0.3 / 200)
+    np.testing.assert_allclose(drawn.std(0), np.full(DIM, 0.3), rtol=0.02)
+
+
 def test_a_variance_cannot_run_below_its_floor():
     for per in ("entry", "column"):
         likelihood = L.GaussianVariance(per, 0.01).build(2)
@@ -598,7 +609,7 @@ def test_supports_are_looked_at_to_the_last_row():
 
 
 def test_unit_interval_is_known_before_the_fit():
-    unit = (L.Bernoulli(), L.Bernoulli(True), L.DiscretisedLogistic())
+    unit = (L.Bernoulli(), L.Bernoulli(True), L.DiscretisedLogistic(), L.SigmoidGaussian())
     assert all(Autoencoder(likelihood=spec).unit_interval for spec in unit)
     assert not any(Autoencoder(likelihood=spec).unit_interval for spec in (None, L.Poisson(), MIXED, L.Gaussian()))
 

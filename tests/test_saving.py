@@ -324,7 +324,7 @@ def test_damaged_detectors(path, value, tmp_path):
 
 def test_nothing_is_imported_by_name():
     slots = {"codes", "corruptions", "decoders", "encoders", "likelihoods", "penalties"}
-    assert set(MODULES) == slots | {"beyond", "networks", "pretraining", "priors"}
+    assert set(MODULES) == slots | {"beyond", "networks", "pretraining", "priors", "stacking", "tangents"}
     assert all(part.__name__.startswith("isthmus.") for part in MODULES.values())
 
 

@@ -74,7 +74,7 @@ class TestEverySpecification:
         with pytest.raises(SettingError) as caught:
             copy.deepcopy(spec).set_params(strenght=1)
         known = sorted(own(spec))
-        near = [name for name in ("strength", "content") if name in known]
+        near = [name for name in ("strength", "content", "step") if name in known]
         hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(known)}"
         assert str(caught.value) == f"no such setting: strenght; in {type(spec).__name__}; {hint}"
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from scipy.stats import sem
+from sklearn.decomposition import PCA
 
 from isthmus.data import Dataset, load_data
 from isthmus.errors import DataError
-from isthmus.trials import split_classes, surely
+from isthmus.trials import Split, split_classes, surely
 
 
 def test_each_seed_holds_out_other_rows_as_many_of_each_class():
@@ -41,3 +42,14 @@ def test_what_is_surely_gained_is_a_mean_less_two_standard_errors():
     found = [1.0, 2.0, 4.0, 9.0]
     assert surely(found) == pytest.approx(np.mean(found) - 2 * sem(found))
     assert np.isnan(surely([1.0]))
+
+
+def test_a_split_is_coded_on_both_sides_and_keeps_its_labels():
+    rng = np.random.default_rng(0)
+    rows = Split(rng.normal(size=(20, 4)), rng.normal(size=(9, 4)), np.arange(9), np.arange(20))
+    pca = PCA(2, random_state=0).fit(rows.train)
+    coded = rows.coded(pca)
+    np.testing.assert_array_equal(coded.train, pca.transform(rows.train))
+    np.testing.assert_array_equal(coded.test, pca.transform(rows.test))
+    assert coded.test_labels is rows.test_labels
+    assert coded.train_labels is rows.train_labels

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         penalties,
         priors,
         samplers,
+        tangents,
         zoo,
     )
     from isthmus.anomaly import AnomalyDetector
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from isthmus.loading import load
     from isthmus.pretraining import finetune
     from isthmus.regressor import Regressor
+    from isthmus.stacking import stack
     from isthmus.sweeping import sweep
 
 __version__ = "0.1.0"
@@ -43,6 +45,7 @@ _NAMES = {
     "Regressor": "regressor",
     "finetune": "pretraining",
     "load": "loading",
+    "stack": "stacking",
     "sweep": "sweeping",
 }
 _MODULES = (
@@ -58,6 +61,7 @@ _MODULES = (
     "penalties",
     "priors",
     "samplers",
+    "tangents",
     "zoo",
 )
 
@@ -81,7 +85,9 @@ __all__ = [
     "penalties",
     "priors",
     "samplers",
+    "stack",
     "sweep",
+    "tangents",
     "zoo",
 ]
 

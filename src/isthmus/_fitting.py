@@ -43,18 +43,24 @@ LEAST_HELD_OUT = 10  # fewer rows than this say too little about when to stop
 
 
 class Table(NamedTuple):
-    """Rows (N, D), and of each its weight and its context (a class, an answer, a group), where they have any."""
+    """Rows (N, D), and of each its weight, its context (a class, an answer, a group) and its tangents, (N, r, D).
+
+    All but the rows may be None.
+    """
 
     x: Array
     weight: Array | None = None
     context: NDArray[Any] | None = None
+    tangents: Array | None = None
 
     def at(self, index: NDArray[np.intp] | NDArray[np.bool_]) -> Table:
-        weight = None if self.weight is None else self.weight[index]
-        return Table(self.x[index], weight, None if self.context is None else self.context[index])
+        def own(given: NDArray[Any] | None) -> Any:
+            return None if given is None else given[index]
+
+        return Table(*map(own, self))
 
     def scaled(self, scaler: Scaler) -> Table:
-        return self._replace(x=scaler.apply(self.x))
+        return self._replace(x=scaler.apply(self.x), tangents=scaler.turned(self.tangents))
 
     def weighing(self) -> Table:
         """The rows whose weight is positive; without weights where these are all alike."""
@@ -148,7 +154,7 @@ def learned(ae: Estimator, table: Table, seed: int) -> Learned:
     table = table.weighing()
     check_varies(table.x)
     kept, held = split(len(table.x), ae.validation_fraction, seed)
-    return _learned(ae, table.at(kept), table.at(held) if len(held) else None)
+    return _learned(ae, table.at(kept), table.at(held)) if len(held) else _learned(ae, table, None)
 
 
 def prepared(ae: Estimator, known: Learned, seed: int, observers: Sequence[Observer] = ()) -> Job:
@@ -310,7 +316,8 @@ def _rows(ae: Estimator, table: Table) -> Rows:
     like = next(ae.module_.parameters())
     x = torch.as_tensor(table.x).to(like.device, like.dtype)
     w = None if table.weight is None else torch.as_tensor(table.weight / table.weight.mean()).to(x)
-    return Rows(x, w, None if table.context is None else _context(ae, table.context, like))
+    context = None if table.context is None else _context(ae, table.context, like)
+    return Rows(x, w, context, None if table.tangents is None else torch.as_tensor(table.tangents).to(like))
 
 
 def _context(ae: Estimator, context: NDArray[Any], like: Tensor) -> Tensor:

@@ -61,6 +61,26 @@ def _check_finite(X: Array) -> None:
         )
 
 
+def read_tangents(tangents: ArrayLike | None, X: Array) -> Array | None:
+    """Directions at each of N rows of D columns, (N, r, D), as float32 or float64.
+
+    Raises
+    ------
+    DataError
+        Where they are not of that shape, r at least 1, or not finite.
+    """
+    if tangents is None:
+        return None
+    given = np.asarray(tangents)
+    U = np.require(given, None if given.dtype in (np.float32, np.float64) else X.dtype, "W")
+    n, columns = X.shape
+    if U.ndim != 3 or not U.size or (len(U), U.shape[2]) != (n, columns):
+        raise DataError(f"tangents have shape {U.shape}", "in tangents", f"({n}, r, {columns}), r directions a row")
+    if not np.isfinite(U.sum(dtype=np.float64)):
+        raise DataError("tangents contain NaN or infinity", "in tangents", "finite numbers")
+    return U
+
+
 def read_weights(weight: ArrayLike | None, X: Array) -> Array | None:
     """Row weights with mean 1, (N,), or None where all are alike.
 

@@ -86,7 +86,8 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
         """
         check(type(self).__name__, self.get_params(deep=False), self.constraints)
         X = read_rows(self, X, reset=True)
-        X, weight, _ = Table(X, read_weights(sample_weight, X)).weighing()
+        table = Table(X, read_weights(sample_weight, X)).weighing()
+        X, weight = table.x, table.weight
         self.autoencoder_ = self._template(X.shape[1])
         self.autoencoder_.fit(X, sample_weight=weight, watch=watch)
         held = split(len(X), self.autoencoder_.validation_fraction, self.autoencoder_.seed_)[1]
@@ -167,7 +168,8 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
     def save(self, folder: str | Path) -> None:
         """Write the detector into a folder, as `Autoencoder.save` does; `isthmus.load` reads it back."""
         check_is_fitted(self, "offset_")
-        extra = {"estimator": "AnomalyDetector", "detector": self.calibration()}
+        kind = self.autoencoder_.saved_as
+        extra = {"estimator": "AnomalyDetector", "autoencoder": kind, "detector": self.calibration()}
         saving.save_autoencoder(self.autoencoder_, Path(folder), extra)
 
     def calibration(self) -> dict[str, Any]:

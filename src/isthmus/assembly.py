@@ -76,6 +76,12 @@ class Blueprint:
         given = self.slots.get(name)
         return DEFAULTS[name] if given is None else given
 
+    @property
+    def mirrored(self) -> Any:
+        """The decoder, which is the encoder's mirror image unless given."""
+        part = self.slot("decoder")
+        return getattr(self.slot("encoder"), "mirror", decoders.MLP)() if part is None else part
+
 
 def assemble(blueprint: Blueprint, seed: int, dtype: torch.dtype, device: torch.device) -> Composition:
     """Build the module with its first random weights, which depend on the seed alone.
@@ -154,10 +160,7 @@ def _network(part: Any, shape: tuple[int, ...], outputs: int) -> nn.Module:
 
 
 def _decoder(blueprint: Blueprint, inputs: int, likelihood: likelihoods.Likelihood, encoder: nn.Module) -> nn.Module:
-    part, shape = blueprint.slot("decoder"), likelihood.shape(blueprint.input_shape)
-    if part is None:
-        mirror = getattr(blueprint.slot("encoder"), "mirror", decoders.MLP)
-        part = mirror()
+    part, shape = blueprint.mirrored, likelihood.shape(blueprint.input_shape)
     if isinstance(part, Spec):
         part = _around_mirror(part, blueprint)
         _check_tied(part, likelihood)

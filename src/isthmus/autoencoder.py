@@ -50,10 +50,15 @@ class Composition(nn.Module):
         """Epochs after which the loss means the same in every one: warm-ups are over, and nothing begins anew."""
         return max([self.code.restarts, *(getattr(term, "settles", 0) for term in self.penalties.values())])
 
+    @property
+    def restarts(self) -> int:
+        """The epoch whose beginning means more than its number; 0: none."""
+        return self.code.restarts
+
     def begin_epoch(self, epoch: int, x: Tensor) -> None:
         """Hear which epoch of training begins, and of rows to train on, (N, D)."""
         self.epoch.fill_(epoch)
-        if 0 < epoch == self.code.restarts:
+        if 0 < epoch == self.restarts:
             training = self.training
             self.eval()
             with torch.no_grad():

@@ -14,7 +14,7 @@ from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
 from isthmus import _fitting as fitting
-from isthmus import codes, encoders, saving
+from isthmus import codes, decoders, encoders, likelihoods, saving
 from isthmus._constraints import Constraint, OneOf, check, count, optional
 from isthmus._fitting import Learned, Table
 from isthmus._inputs import read_rows, read_weights
@@ -179,6 +179,11 @@ engine, verbose
         """Whether rows have to lie in [0, 1]."""
         return self.visible == "binary"
 
+    @property
+    def likelihood(self) -> Any:
+        """What a row is given the hidden bits, as an autoencoder's part."""
+        return likelihoods.Bernoulli() if self.visible == "binary" else likelihoods.Gaussian()
+
     def transform(self, X: ArrayLike) -> Array:
         """The probability of each hidden bit given the row, (N, K)."""
         return self._apply(X, self._module().encode)
@@ -247,6 +252,16 @@ engine, verbose
         weights = {"encoder.layers.0.matrix": module.weight, "encoder.layers.0.bias": module.hidden_bias}
         state = {name: weight.detach() for name, weight in weights.items()}
         return encoders.Linear(), codes.Activation("sigmoid"), hidden, (columns,), state
+
+    def decoding(self) -> tuple[Any, Any, dict[str, torch.Tensor]]:
+        """The means of rows given codes as an autoencoder's parts: decoder, likelihood, and the weights."""
+        module = self._module()
+        weights = {
+            "decoder.network.layers.0.matrix": module.weight.T,
+            "decoder.network.layers.0.bias": module.visible_bias,
+        }
+        state = {name: weight.detach() for name, weight in weights.items()}
+        return decoders.Linear(), self.likelihood, state
 
     def structure(self) -> dict[str, Any]:
         """The settings that the fitted machine was built from."""

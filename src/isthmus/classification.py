@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Generator, Tensor, nn
 
 from isthmus.corruptions import Corruption
+from isthmus.nn.along import Along, along
 
 
 @dataclass
@@ -32,6 +33,10 @@ class OnMaps(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor | tuple[Tensor, ...]:
         return cast("Tensor | tuple[Tensor, ...]", self.network(x.reshape(len(x), *self.shape)))
+
+    def along(self, x: Tensor, u: Tensor) -> Along:
+        """What the network gives, and how its logits change along directions u, (N, r, D): (N, r, classes)."""
+        return along(self.network, x.reshape(len(x), *self.shape), u.reshape(*u.shape[:2], *self.shape))
 
 
 class Classification(nn.Module):

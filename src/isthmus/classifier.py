@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -11,16 +12,18 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import ClassifierMixin
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import assert_all_finite, column_or_1d
-from torch import Tensor
+from torch import Tensor, nn
 
 from isthmus import _fitting as fitting
 from isthmus import corruptions
-from isthmus._constraints import Constraint, share
-from isthmus._fitting import Table
-from isthmus._inputs import read_weights
+from isthmus._constraints import Constraint, Has, optional, share
+from isthmus._fitting import Learned, Table
+from isthmus._inputs import read_tangents, read_weights
 from isthmus.classification import Classification, OnMaps
-from isthmus.errors import DataError
+from isthmus.errors import DataError, SettingError
 from isthmus.supervised import Supervised
+from isthmus.tangents import Propagation
+from isthmus.training.loop import Observer
 
 Array = NDArray[np.floating]
 
@@ -36,6 +39,8 @@ class Classifier(ClassifierMixin, Supervised):
         for, `(inputs, classes)`.
     augmentation : specification of `isthmus.corruptions`, torch.nn.Module or callable, optional
         Applied to each batch in training only, such as `corruptions.Shift(2)`.
+    propagation : isthmus.tangents.Propagation, optional
+        A penalty on change along the tangents of each row, which `fit` then has to be given.
     label_smoothing : float
         Share of each label's weight that is spread over all classes.
     scaling, input_shape, max_epochs, batch_size, learning_rate, weight_decay, schedule, clip_norm, optimizer, \
@@ -53,13 +58,18 @@ momentum, validation_fraction, early_stopping, patience, random_state, device, d
         One entry an epoch: the loss, its terms, the loss on held-out rows, the gradient's norm, rate and seconds.
     """
 
-    constraints: ClassVar[Mapping[str, Constraint]] = {"label_smoothing": share(), **Supervised.constraints}
+    constraints: ClassVar[Mapping[str, Constraint]] = {
+        "propagation": optional(Has("build", "a specification such as tangents.Propagation(0.1)")),
+        "label_smoothing": share(),
+        **Supervised.constraints,
+    }
 
     def __init__(  # noqa: PLR0913  # the flat face that scikit-learn's users expect
         self,
         network: Any = None,
         augmentation: Any = None,
         *,
+        propagation: Propagation | None = None,
         label_smoothing: float = 0.0,
         scaling: str | None = "auto",
         input_shape: tuple[int, ...] | None = None,
@@ -82,6 +92,7 @@ momentum, validation_fraction, early_stopping, patience, random_state, device, d
     ) -> None:
         self.network = network
         self.augmentation = augmentation
+        self.propagation = propagation
         self.label_smoothing = label_smoothing
         self.scaling = scaling
         self.input_shape = input_shape
@@ -114,8 +125,12 @@ momentum, validation_fraction, early_stopping, patience, random_state, device, d
         return self.number_classes(y, n)
 
     def loss(self, augmentation: corruptions.Corruption, network: OnMaps) -> Classification:
-        """−log p(class | x)."""
-        return Classification(augmentation, network, self.label_smoothing)
+        """−log p(class | x), and what propagates tangents."""
+        make = Classification if self.propagation is None else self.propagation.build
+        return make(augmentation, network, self.label_smoothing)
+
+    def slots(self) -> dict[str, Any]:
+        return super().slots() | {"propagation": self.propagation}
 
     def answers(self) -> dict[str, Any]:
         """The classes, and the type of their array."""
@@ -125,19 +140,61 @@ momentum, validation_fraction, early_stopping, patience, random_state, device, d
         """Know the classes again."""
         self.classes_ = np.array(answers["classes"], dtype=np.dtype(answers["dtype"]))
 
+    def fit(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        *,
+        tangents: ArrayLike | None = None,
+        watch: str | None = None,
+        observers: Sequence[Observer] = (),
+        resume: Path | None = None,
+    ) -> Self:
+        """Train on rows X, (N, D), and their classes y, (N,). The other arguments are as in `Autoencoder.fit`, but for
+
+        tangents : array-like of shape (N, r, D), optional
+            Directions at each row, in input units, along which `propagation` punishes change: `tangents.learned`,
+            `tangents.moved` and `tangents.local` find some.
+
+        Raises
+        ------
+        SettingError
+            Where a setting does not fit, or the network not the rows, or tangents are given and not used, or missing.
+        DataError
+            Where rows, classes or tangents cannot be learned from.
+        DivergenceError
+            Where a loss or a gradient is not finite; the estimator keeps its last good weights.
+        """
+        return self._fit(X, y, sample_weight, tangents, (observers, resume, watch))
+
     def partial_fit(
         self,
         X: ArrayLike,
         y: ArrayLike,
         classes: ArrayLike | None = None,
         sample_weight: ArrayLike | None = None,
+        tangents: ArrayLike | None = None,
     ) -> Self:
         """Train one epoch on rows X, (N, D); the first call is given all `classes`, or learns them of y."""
         rows, first = self._begin(X)
         known = classes if first else self.classes_
-        table = Table(rows, read_weights(sample_weight, rows), self.number_classes(y, len(rows), known))
+        numbers = self.number_classes(y, len(rows), known)
+        table = Table(rows, read_weights(sample_weight, rows), numbers, read_tangents(tangents, rows))
         fitting.partial_fit(self, table)
         return self
+
+    def build_module(self, known: Learned, seed: int, dtype: torch.dtype, device: torch.device) -> nn.Module:
+        """The network with its first weights; notes the columns it is built for.
+
+        Raises
+        ------
+        SettingError
+            Where tangents are given and not used, or the reverse.
+        """
+        if (known.rows.tangents is None) != (self.propagation is None):
+            raise _unmatched(self.propagation)
+        return super().build_module(known, seed, dtype, device)
 
     def number_classes(self, y: ArrayLike | None, n: int, known: ArrayLike | None = None) -> NDArray[np.intp]:
         """The place of each of n rows' class in `classes_`, which are the `known` ones, or all that there are.
@@ -172,6 +229,18 @@ momentum, validation_fraction, early_stopping, patience, random_state, device, d
     def _logits(self, x: Tensor) -> Tensor:
         logits: Tensor = self.module_(x).logits
         return logits
+
+
+def _unmatched(propagation: Propagation | None) -> SettingError:
+    if propagation is None:
+        return SettingError(
+            "nothing hears of tangents",
+            where="in Classifier",
+            hint="set propagation=tangents.Propagation(0.1), or leave tangents out",
+        )
+    return SettingError(
+        "propagation needs the tangents of each row", where="in fit", hint="fit(X, y, tangents=tangents.learned(ae, X))"
+    )
 
 
 def _read_labels(y: ArrayLike | None, n: int) -> NDArray[Any]:

@@ -16,6 +16,7 @@ from isthmus.errors import SettingError
 from isthmus.nn import (
     ACTIVATIONS,
     INITIALISATIONS,
+    Beside,
     ConvolutionalDecoder,
     ConvolutionalEncoder,
     Dense,
@@ -79,6 +80,24 @@ class MLP(Spec):
 
     def build(self, inputs: int, shape: Shape, encoder: nn.Module) -> nn.Module:
         return Decoder(Perceptron((inputs, *self.hidden, prod(shape)), self.activation, self.initialisation))
+
+
+@dataclass
+class Residual(Spec):
+    """θ = z + g(z), z continued by zeros where θ has more numbers and g a perceptron that begins at 0.
+
+    So decoding begins as what it is for the code of `encoders.Residual`: the first numbers of a row, and means.
+    """
+
+    hidden: tuple[int, ...] = (128,)
+    activation: str = "silu"
+    constraints: ClassVar[Mapping[str, Constraint]] = {
+        "hidden": Each(count(), least=1),
+        "activation": OneOf(tuple(ACTIVATIONS)),
+    }
+
+    def build(self, inputs: int, shape: Shape, encoder: nn.Module) -> nn.Module:
+        return Beside((inputs, *self.hidden, prod(shape)), self.activation)
 
 
 @dataclass

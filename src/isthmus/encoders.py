@@ -14,7 +14,7 @@ from isthmus import decoders
 from isthmus._constraints import Constraint, Each, Has, OneOf, Text, count, optional
 from isthmus._spec import Spec
 from isthmus.errors import SettingError, nearest
-from isthmus.nn import ACTIVATIONS, ConvolutionalEncoder, Perceptron, Style
+from isthmus.nn import ACTIVATIONS, Beside, ConvolutionalEncoder, Perceptron, Style
 from isthmus.nn.convolutional import as_map
 
 Shape = tuple[int, ...]  # a row's own: (D,), (C, L), (C, H, W), (C, D, H, W)
@@ -52,6 +52,28 @@ class MLP(Spec):
 
     def mirror(self) -> Spec:
         return decoders.MLP(tuple(reversed(self.hidden)), self.activation, self.initialisation)
+
+
+@dataclass
+class Residual(Spec):
+    """a = x + f(x), of x the first numbers, as many as the code has, and f a perceptron that begins at 0.
+
+    Of rows in their principal coordinates (scikit-learn's `PCA` before it in a pipeline, which turns them and loses
+    nothing) the code begins as that of PCA, and training goes on from there. The mirror image is `decoders.Residual`.
+    """
+
+    hidden: tuple[int, ...] = (128,)
+    activation: str = "silu"
+    constraints: ClassVar[Mapping[str, Constraint]] = {
+        "hidden": Each(count(), least=1),
+        "activation": OneOf(tuple(ACTIVATIONS)),
+    }
+
+    def build(self, shape: Shape, outputs: int) -> nn.Module:
+        return Beside((prod(shape), *self.hidden, outputs), self.activation)
+
+    def mirror(self) -> Spec:
+        return decoders.Residual(tuple(reversed(self.hidden)), self.activation)
 
 
 @dataclass

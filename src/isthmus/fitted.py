@@ -125,6 +125,15 @@ class Fitted(BaseEstimator):
         built = self.blueprint_
         return built.slot("encoder"), built.slot("code"), built.code_size, built.input_shape, state
 
+    def decoding(self) -> tuple[Part, Part, dict[str, torch.Tensor]]:
+        """Decoder and likelihood as they were given, and the weights of `decoder.…` and `likelihood.…` as they act."""
+        module = self._module()
+        state = {k: t for k, t in module.state_dict().items() if k.startswith(("decoder.", "likelihood."))}
+        for name, part in module.decoder.named_modules(prefix="decoder"):
+            if getattr(part, "unit_columns", False):  # a penalty's wish, which the matrix itself does not know
+                state[f"{name}.matrix"] = part.weight.detach()
+        return self.blueprint_.mirrored, self.blueprint_.slot("likelihood"), state
+
     def jacobian(self, X: ArrayLike) -> Array:
         """∂z/∂x of the deterministic code with respect to the scaled row, (N, K, D)."""
         module = self._module()

@@ -22,6 +22,8 @@ from isthmus import (
     pretraining,
     priors,
     saving,
+    stacking,
+    tangents,
 )
 from isthmus._spec import Spec
 from isthmus.anomaly import AnomalyDetector
@@ -34,6 +36,7 @@ from isthmus.errors import RunError, SettingError, nearest
 from isthmus.estimators import Autoencoder
 from isthmus.regressor import Regressor
 from isthmus.scaling import Scaler
+from isthmus.stacking import StackedAutoencoder
 from isthmus.supervised import Supervised
 
 Config = dict[str, Any]
@@ -53,6 +56,8 @@ MODULES = {
         penalties,
         pretraining,
         priors,
+        stacking,
+        tangents,
     )
 }
 
@@ -148,6 +153,11 @@ def load_weighted(folder: Path, config: Config, parts: dict[str, Any]) -> Autoen
     return ae
 
 
+def load_stacked(folder: Path, config: Config, parts: dict[str, Any]) -> Autoencoder:
+    """Rebuild a fitted stack, without the layers as they were before they were trained on as one."""
+    return load_autoencoder(folder, config, parts, StackedAutoencoder)
+
+
 def load_supervised(
     folder: Path, config: Config, parts: dict[str, Any], make: Callable[..., Supervised] = Classifier
 ) -> Supervised:
@@ -219,7 +229,8 @@ def _note(estimator: Any, learned: Config) -> None:
 
 def load_detector(folder: Path, config: Config, parts: dict[str, Any]) -> AnomalyDetector:
     """Rebuild a fitted detector around its autoencoder."""
-    return restore_detector(folder, load_autoencoder(folder, config, parts), config.get("detector"))
+    around: Callable[..., Autoencoder] = READERS.get(str(config.get("autoencoder")), load_autoencoder)
+    return restore_detector(folder, around(folder, config, parts), config.get("detector"))
 
 
 def restore_detector(folder: Path, ae: Autoencoder, saved: Any) -> AnomalyDetector:
@@ -252,6 +263,8 @@ def decode(value: Any, slot: str, parts: dict[str, Any]) -> Any:
         if not (isinstance(part, type) and issubclass(part, Spec)):
             raise KeyError(value["part"])
         return part(**{k: decode(v, "", {}) for k, v in value["params"].items()})
+    if isinstance(value, dict) and "estimator" in value:
+        return LAYERS[value["estimator"]](**{k: decode(v, "", {}) for k, v in value["params"].items()})
     return tuple(decode(inner, "", {}) for inner in value) if isinstance(value, list) else value
 
 
@@ -270,4 +283,6 @@ READERS: dict[str, Callable[[Path, Config, dict[str, Any]], Any]] = {
     "AnomalyDetector": load_detector,
     "BoltzmannMachine": load_boltzmann,
     "ImportanceWeighted": load_weighted,
+    "StackedAutoencoder": load_stacked,
 }
+LAYERS = {kind.__name__: kind for kind in (Autoencoder, BoltzmannMachine, ImportanceWeighted)}

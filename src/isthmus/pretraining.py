@@ -1,7 +1,7 @@
-"""From trained encoders to a classifier: `finetune` one, or a stack pre-trained layer by layer.
+"""From trained encoders to a classifier: `finetune` one, or several that were trained layer by layer.
 
-A stack needs no estimator of its own: `make_pipeline(zoo.denoising(200), zoo.denoising(100)).fit(X)` trains each on the
-codes of the one before.
+For a classifier alone `make_pipeline(zoo.denoising(200), zoo.denoising(100)).fit(X)` trains each on the codes of the
+one before; `stack` makes one deep autoencoder of them.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from isthmus.classifier import Classifier
 from isthmus.codes import Code
 from isthmus.errors import SettingError
 from isthmus.nn import Perceptron
+from isthmus.nn.along import Along, along
 
 
 @dataclass
@@ -62,6 +63,10 @@ class _Level(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return self.code(self.encoder((x - self.shift) / self.scale))[0]
+
+    def along(self, x: Tensor, u: Tensor) -> Along:
+        """Codes, (N, K), and how they change along directions u, (N, r, D): (N, r, K)."""
+        return along(self.code, *along(self.encoder, (x - self.shift) / self.scale, u / self.scale))
 
 
 @dataclass
@@ -104,7 +109,7 @@ def finetune(
 
     Parameters
     ----------
-    trained : Autoencoder or BoltzmannMachine, a sequence of them, or a Pipeline of them
+    trained : Autoencoder, stack of them or BoltzmannMachine, a sequence of these, or a Pipeline of them
         Fitted. Of several, each was trained on the codes of the one before (Hinton & Salakhutdinov 2006).
     frozen : bool
         Train the new layer alone.
@@ -118,8 +123,8 @@ def finetune(
         `Classifier` instead.
     """
     estimators = _stack(trained)
-    levels = tuple(_level(estimator) for estimator in estimators)
-    weights = [_weights(estimator) for estimator in estimators]
+    levels = tuple(level(estimator, "in finetune") for estimator in estimators)
+    weights = [weights_of(estimator) for estimator in estimators]
     network = Pretrained(levels, frozen).holding(weights)
     shape = getattr(estimators[0], "input_shape", None)
     own: dict[str, Any] = {"scaling": None, "input_shape": shape}
@@ -141,27 +146,46 @@ def _stack(trained: Any) -> list[Any]:
     return estimators
 
 
-def _level(estimator: Any) -> Level:
+OWN = "pass the module itself: Classifier(network=nn.Sequential(ae.module_.encoder, ...))"
+
+
+def level(estimator: Any, where: str, hint: str = OWN) -> Level:
+    """The structure of a trained encoder.
+
+    Raises
+    ------
+    SettingError
+        Where a part is a network of one's own, or the encoder sees something else than rows.
+    """
     encoder, code, size, shape, _ = estimator.encoding()
     if getattr(getattr(estimator.module_, "likelihood", None), "views", False):
         raise SettingError(
             "the encoder sees counts as logarithms, or categories as bits",
-            where="in finetune",
+            where=where,
             expected="a likelihood of real numbers",
-            hint="pass the module itself: Classifier(network=nn.Sequential(ae.module_.encoder, ...))",
+            hint=hint,
         )
-    for slot, part in (("encoder", encoder), ("code", code)):
-        if not isinstance(part, Spec):
-            raise SettingError(
-                f"the {slot} is a network of your own",
-                where="in finetune",
-                expected="a specification",
-                hint="pass the module itself: Classifier(network=nn.Sequential(ae.module_.encoder, ...))",
-            )
+    check_specs({"encoder": encoder, "code": code}, where, hint)
     return Level(encoder, code, size, shape)
 
 
-def _weights(estimator: Any) -> dict[str, Tensor]:
+def check_specs(parts: Mapping[str, Any], where: str, hint: str) -> None:
+    """Refuse parts that are networks of one's own, whose structure cannot be told.
+
+    Raises
+    ------
+    SettingError
+        Naming the slot.
+    """
+    for slot, part in parts.items():
+        if not isinstance(part, Spec):
+            raise SettingError(
+                f"the {slot} is a network of your own", where=where, expected="a specification", hint=hint
+            )
+
+
+def weights_of(estimator: Any) -> dict[str, Tensor]:
+    """What a trained encoder's `Level` is loaded with."""
     like = next(estimator.module_.parameters())
     state = {name: t.detach().cpu().clone() for name, t in estimator.encoding()[-1].items()}
     scaler = estimator.scaler_

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save
+from sklearn.base import BaseEstimator
 from torch import nn
 
 from isthmus._files import atomic, atomic_write_text
@@ -18,8 +19,6 @@ from isthmus.errors import RunError
 from isthmus.foreign import is_foreign
 
 if TYPE_CHECKING:
-    from sklearn.base import BaseEstimator
-
     from isthmus.boltzmann import BoltzmannMachine
     from isthmus.estimators import Autoencoder
     from isthmus.supervised import Supervised
@@ -143,10 +142,12 @@ def read_tensors(path: Path) -> dict[str, torch.Tensor]:
 
 
 def encode(value: Any) -> Any:
-    """A parameter as plain JSON: specifications by the name of their module and class, own networks by a mark."""
+    """A parameter as plain JSON: specifications and estimators by the name of their class, own networks by a mark."""
     if isinstance(value, Spec):
         name = f"{family(value)}.{type(value).__name__}"
         return {"part": name, "params": {k: encode(v) for k, v in value.get_params(deep=False).items()}}
+    if isinstance(value, BaseEstimator):
+        return {"estimator": type(value).__name__, "params": _params(value)}
     if is_foreign(value):
         return {"own": type(value).__name__ if isinstance(value, nn.Module) else getattr(value, "__name__", "callable")}
     if isinstance(value, torch.dtype):

@@ -36,6 +36,10 @@ class Scaler:
         """Scaled rows X, (N, D), in input units and X's dtype."""
         return _blockwise(X, self.undone_)
 
+    def turned(self, U: Array | None) -> Array | None:
+        """Directions U, (N, r, D), in scaled units and U's dtype; not copied where they are the same there."""
+        return U if U is None or bool(np.all(self.scale == 1)) else U / self.scale.astype(U.dtype)
+
     def scaled_(self, x: Tensor) -> Tensor:
         """Float64 rows x, (n, D), scaled in place."""
         return x.sub_(_beside(self.shift, x)).div_(_beside(self.scale, x))

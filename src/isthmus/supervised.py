@@ -18,7 +18,7 @@ from isthmus import _fitting as fitting
 from isthmus import corruptions, foreign, networks, saving
 from isthmus._constraints import Constraint, Has, check, optional
 from isthmus._fitting import Learned, Table
-from isthmus._inputs import read_rows, read_weights
+from isthmus._inputs import read_rows, read_tangents, read_weights
 from isthmus._spec import Spec
 from isthmus.assembly import SLOTS
 from isthmus.classification import OnMaps
@@ -101,10 +101,20 @@ class Supervised(BaseEstimator):
         DivergenceError
             Where a loss or a gradient is not finite; the estimator keeps its last good weights.
         """
+        return self._fit(X, y, sample_weight, None, (observers, resume, watch))
+
+    def _fit(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None,
+        tangents: ArrayLike | None,
+        how: tuple[Sequence[Observer], Path | None, str | None],
+    ) -> Self:
         self.validate()
         rows = read_rows(self, X, reset=True)
-        table = Table(rows, read_weights(sample_weight, rows), self.targets(y, len(rows)))
-        fitting.fit(self, table, observers, resume, watch)
+        weights, targets = read_weights(sample_weight, rows), self.targets(y, len(rows))
+        fitting.fit(self, Table(rows, weights, targets, read_tangents(tangents, rows)), *how)
         return self
 
     def build_module(self, known: Learned, seed: int, dtype: torch.dtype, device: torch.device) -> nn.Module:

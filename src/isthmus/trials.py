@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -47,6 +47,10 @@ class Split:
     test: Array
     test_labels: Labels | None = None
     train_labels: Labels | None = None
+
+    def coded(self, coder: Any) -> Split:
+        """The same rows as a fitted transformer codes them, an `Autoencoder` or a PCA."""
+        return replace(self, train=coder.transform(self.train), test=coder.transform(self.test))
 
 
 def split(dataset: Dataset) -> Split:

@@ -33,7 +33,7 @@ KNOWN = ".npy, .npz, .csv, .tsv, .parquet, an idx file (-ubyte, .idx, also .gz) 
 MISSING = "expected a file, a folder of images or a named set; check the path; `isthmus data list` names the sets"
 SETS = (
     "breast-cancer, characters, digits, dsprites, faces, fashion-mnist, iris, kmnist, mnist, mnist-bg-img, "
-    "mnist-bg-rand, mnist-rot, pbmc, photo-patches, shapes, wine"
+    "mnist-bg-rand, mnist-rot, natural-patches, pbmc, photo-patches, shapes, whitened-patches, wine"
 )
 
 BAD = {

@@ -34,6 +34,7 @@ def test_embedded_sets_are_as_the_table_says(info):
         ("breast-cancer", np.float64, None),
         ("iris", np.float64, None),
         ("photo-patches", np.float32, (1, 10, 10)),
+        ("whitened-patches", np.float32, (1, 10, 10)),
         ("characters", np.float32, (1, 16, 16)),
     ],
 )
@@ -193,3 +194,50 @@ def test_photo_patches_need_pillow(monkeypatch):
     assert str(caught.value) == (
         "Pillow is not installed; to read the photos; expected the package Pillow; pip install 'isthmus[report]'"
     )
+
+
+def test_whitened_patches_need_scikit_image(monkeypatch):
+    monkeypatch.setitem(sys.modules, "skimage", None)
+    assert not {info.name: info.present for info in describe_sets()}["whitened-patches"]
+    with pytest.raises(DataError) as caught:
+        load_data("whitened-patches")
+    assert str(caught.value) == (
+        "scikit-image is not installed; to read its photos; expected the package scikit-image; "
+        "pip install 'isthmus[lab]'"
+    )
+
+
+def test_whitened_patches_are_windows_of_the_whitened_photos_and_the_same_every_time():
+    from skimage import data
+
+    from isthmus.data.whitening import whitened
+
+    X = load_data("whitened-patches").X
+    np.testing.assert_array_equal(X, load_data("whitened-patches").X)
+    windows = np.lib.stride_tricks.sliding_window_view(whitened(data.camera()).astype(np.float32), (10, 10))
+    firsts = {float(number) for number in windows[8:-8, 8:-8, 0, 0].ravel()}
+    own = [row for row in X if float(row[0]) in firsts]
+    assert len(own) >= 1600
+    for row in own[:20]:
+        places = np.argwhere(windows[..., 0, 0] == row[0])
+        assert any(np.array_equal(windows[tuple(place)].ravel(), row) for place in places)
+
+
+def test_natural_patches_are_of_the_folder_s_photos(tmp_path, monkeypatch):
+    from PIL import Image
+
+    monkeypatch.setenv("ISTHMUS_DATA", str(tmp_path))
+    assert not {info.name: info.present for info in describe_sets()}["natural-patches"]
+    with pytest.raises(DataError) as caught:
+        load_data("natural-patches")
+    assert str(caught.value) == (
+        f"there is no photo; in {tmp_path / 'natural'}; expected photos; put some there, without loss"
+    )
+    (tmp_path / "natural").mkdir()
+    pixels = np.random.default_rng(0).integers(0, 256, (60, 50, 3), dtype=np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "natural" / "one.png")
+    Image.fromarray(pixels[..., 0]).save(tmp_path / "natural" / "two.png")
+    found = load_data("natural-patches")
+    assert (found.X.shape, found.X.dtype, found.input_shape) == ((100_000, 100), np.float32, (1, 10, 10))
+    np.testing.assert_allclose(found.X.std(), 1, atol=0.05)
+    assert {info.name: info.present for info in describe_sets()}["natural-patches"]

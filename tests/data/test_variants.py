@@ -27,7 +27,7 @@ def test_pictures_are_turned_by_the_angles_told():
 
 def test_quarter_turns_are_exact():
     upright = np.random.default_rng(0).random((4, 9, 9)).astype(np.float32)
-    found = variants._turned(upright, np.arange(4) * np.pi / 2)
+    found = variants.turn(upright, np.arange(4) * np.pi / 2)
     for k in range(4):
         np.testing.assert_allclose(found[k], np.rot90(upright[k], k), atol=1e-5)
 

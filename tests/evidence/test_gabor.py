@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
+from isthmus import Autoencoder, encoders
 from isthmus.errors import DataError
-from isthmus.evidence.gabor import fit_gabors
+from isthmus.evidence.gabor import fit_gabors, preferred
 
 
 def gabor(side=12, centre=(0.5, -1.0), angle=0.6, frequency=0.2, phase=0.8, widths=(2.0, 3.0), amplitude=1.5):
@@ -69,3 +70,17 @@ def test_what_cannot_be_fitted(filters, message):
     with pytest.raises(DataError) as caught:
         fit_gabors(filters)
     assert str(caught.value) == message
+
+
+def test_what_a_unit_prefers_is_its_weights_at_length_one():
+    X = np.random.default_rng(0).normal(size=(40, 12)).astype(np.float32)
+    ae = Autoencoder(3, encoders.Linear(), scaling=None, max_epochs=1, device="cpu", random_state=0).fit(X)
+    weights = ae.module_.encoder.dense[0].weight.detach().numpy()
+    expected = weights / np.linalg.norm(weights, axis=1, keepdims=True)
+    np.testing.assert_allclose(preferred(ae, (3, 4)), expected.reshape(3, 3, 4), rtol=1e-6)
+    np.testing.assert_allclose(
+        preferred(ae, (2, 2, 3)), expected.reshape(3, 2, 2, 3).mean(axis=1), rtol=1e-5, atol=1e-8
+    )
+    with pytest.raises(DataError) as caught:
+        preferred(ae, (5, 5))
+    assert str(caught.value) == "rows of shape (5, 5); in preferred; (H, W) or (C, H, W), 12 numbers"

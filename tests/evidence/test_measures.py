@@ -11,12 +11,13 @@ from sklearn.manifold import trustworthiness
 from sklearn.metrics import roc_auc_score
 
 from isthmus import Autoencoder, codes, decoders, encoders, evidence, zoo
+from isthmus.errors import DataError
 from isthmus.evidence.code_usage import dead_units, directions, saturated_units
 from isthmus.evidence.convergence import convergence
 from isthmus.evidence.distribution import column_shift, two_sample_scores
 from isthmus.evidence.geometry import geometry, jacobian_spectra
 from isthmus.evidence.intervals import of_halves, of_mean, of_means
-from isthmus.evidence.memorisation import identity, iterate, memorisation
+from isthmus.evidence.memorisation import copied, identity, iterate, memorisation
 from isthmus.evidence.pictures import code_map, pictures
 from isthmus.evidence.probes import PROBES, View, clustering, probe
 from isthmus.evidence.reconstruction import generalisation, r_squared, reconstruction
@@ -140,6 +141,10 @@ def test_the_identity_copies_noise_and_a_projection_keeps_its_share(rows):
     half = linear_net(rows[:300], np.eye(6)[:3], np.eye(6)[:, :3])
     assert identity(subject(copier, rows[:300], rows[300:])).value >= 0.98
     assert identity(subject(half, rows[:300], rows[300:])).value == pytest.approx(0.5, abs=0.1)
+    assert copied(half, rows[300:]) == identity(subject(half, rows[:300], rows[300:])).value
+    with pytest.raises(DataError) as told:
+        copied(half, rows[:1])
+    assert str(told.value) == "fewer than 2 rows; in copied; rows whose columns can be shuffled"
 
 
 def test_iteration_of_a_shrinking_map_ends_at_its_fixed_point(rows):

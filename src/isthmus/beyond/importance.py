@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
-from inspect import Parameter, Signature, signature
+from collections.abc import Mapping
+from inspect import signature
 from typing import Any, ClassVar
 
 import torch
@@ -13,6 +13,7 @@ from torch import Generator, Tensor
 from isthmus import codes
 from isthmus._constraints import Constraint, Flag, OneOf, check_names, count
 from isthmus._fitting import Learned
+from isthmus._signatures import with_settings_of
 from isthmus.autoencoder import Composition
 from isthmus.bounds import log_weights
 from isthmus.errors import SettingError
@@ -62,20 +63,6 @@ class Weighted(Composition):
         return log_weights(self, (-entries.sum(dim=-1), p.z, stats))
 
 
-def _with_the_settings_of(base: type) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Say in a constructor's signature what its `**settings` are: scikit-learn reads parameters from there."""
-
-    def told(init: Callable[..., None]) -> Callable[..., None]:
-        own = [p for p in signature(init).parameters.values() if p.kind is not Parameter.VAR_KEYWORD]
-        known = {p.name for p in own}
-        lent = [p for p in signature(base).parameters.values() if p.name not in known]
-        full = Signature([*own, *(p.replace(kind=Parameter.KEYWORD_ONLY) for p in lent)])
-        vars(init)["__signature__"] = full
-        return init
-
-    return told
-
-
 class ImportanceWeighted(Autoencoder):
     """An autoencoder trained on L_k, the importance-weighted bound of k samples (Burda, Grosse & Salakhutdinov 2016).
 
@@ -106,7 +93,7 @@ class ImportanceWeighted(Autoencoder):
         "doubly": Flag(),
     }
 
-    @_with_the_settings_of(Autoencoder)
+    @with_settings_of(Autoencoder)
     def __init__(
         self, code_size: int = 8, samples: int = 5, *, binarise: bool = False, doubly: bool = False, **settings: Any
     ) -> None:

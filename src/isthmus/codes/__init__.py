@@ -6,6 +6,7 @@ from isthmus.codes.full import FullGaussian
 from isthmus.codes.gaussian import Gaussian
 from isthmus.codes.grouped import Grouped
 from isthmus.codes.quantised import FiniteScalar, VectorQuantised
+from isthmus.codes.rounded import Rounded
 from isthmus.codes.spherical import VonMisesFisher
 
 __all__ = [
@@ -17,6 +18,7 @@ __all__ = [
     "Gaussian",
     "Grouped",
     "Plain",
+    "Rounded",
     "TopK",
     "VectorQuantised",
     "VonMisesFisher",

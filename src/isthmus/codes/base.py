@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Generator, Tensor, nn
 
+from isthmus.nn.along import Along, in_forward_mode
+
 Coded = tuple[Tensor, dict[str, Tensor]]
 
 
@@ -40,6 +42,14 @@ class Code(nn.Module):
     def forward(self, a: Tensor, context: Tensor | None = None, rng: Generator | None = None) -> Coded:
         """Code rows a, (N, width), as z, (N, K). Without `rng` the code is deterministic."""
         return a, {}
+
+    def along(self, a: Tensor, u: Tensor) -> Along:
+        """z, (N, K), and ∂z/∂a · u for directions u, (N, r, width): (N, r, K)."""
+        known = type(self).slope is not Code.slope or type(self).forward is Code.forward
+        slope = self.slope(a) if known else None
+        if slope is None:
+            return in_forward_mode(lambda a: self(a)[0], a, u)
+        return self(a)[0], u * slope[:, None]
 
     def settle(self, encoder: nn.Module, low: Tensor, high: Tensor) -> None:
         """Hear of the built encoder and of the columns' range in scaled units, (D,) each, once all is built."""

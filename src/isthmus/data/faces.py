@@ -2,7 +2,8 @@
 
 A face has an identity, a row of `IDENTITIES`, and an expression, a row of numbers in the order of `EXPRESSIONS`. Either
 can be drawn with any of the other, so that what a swap of faces ought to give can be drawn too. Nothing but the
-identity differs between two people with the same expression, and that differs in every part of the picture.
+identity differs between two people with the same expression, and that differs in every part of the face; the wall
+behind them is the same, and what is darker than its surroundings in one face is so in the other.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from isthmus._constraints import Constraint, check, count
+from isthmus._constraints import Constraint, Number, check, count
 from isthmus.data.dataset import Rows
 from isthmus.errors import DataError
 
@@ -24,7 +25,7 @@ SIDE = 32  # pixels
 BLOCK = 256  # faces drawn at once
 EXPRESSIONS: Mapping[str, tuple[float, float]] = {
     "turn": (-1.0, 1.0),  # of the head, to the right of the picture
-    "tilt": (-20.0, 20.0),  # degrees, clockwise
+    "tilt": (-10.0, 10.0),  # degrees, clockwise
     "right": (-0.12, 0.12),  # of the head's middle, as a share of the side
     "down": (-0.08, 0.08),
     "mouth": (0.0, 1.0),  # how far it is open
@@ -32,6 +33,7 @@ EXPRESSIONS: Mapping[str, tuple[float, float]] = {
     "light": (0.8, 1.1),  # what colours are multiplied by
 }
 TALKING = ("mouth", "smile")  # change from frame to frame of a video; the others drift
+HELD = ("right", "down")  # are left small where pictures are cut out around the head
 
 
 @dataclass(frozen=True)
@@ -51,14 +53,14 @@ class Identity:
     brow: float  # thickness
     nose: float
     lip: float  # half the mouth's width
-    beard: bool = False
 
 
+WALL = (0.86, 0.87, 0.88)
 IDENTITIES: Mapping[str, Identity] = {
     "A": Identity(
         skin=(0.93, 0.76, 0.65),
         hair=(0.25, 0.15, 0.08),
-        behind=(0.35, 0.50, 0.65),
+        behind=WALL,
         lips=(0.75, 0.30, 0.30),
         eyes=(0.20, 0.35, 0.55),
         width=0.52,
@@ -71,26 +73,39 @@ IDENTITIES: Mapping[str, Identity] = {
         lip=0.20,
     ),
     "B": Identity(
-        skin=(0.62, 0.43, 0.31),
-        hair=(0.75, 0.72, 0.70),
-        behind=(0.62, 0.55, 0.38),
-        lips=(0.50, 0.20, 0.22),
+        skin=(0.72, 0.52, 0.40),
+        hair=(0.45, 0.22, 0.10),
+        behind=WALL,
+        lips=(0.50, 0.20, 0.20),
         eyes=(0.15, 0.10, 0.08),
         width=0.60,
         height=0.64,
-        fringe=0.20,
-        apart=0.26,
+        fringe=0.30,
+        apart=0.24,
         eye=0.075,
         brow=0.060,
-        nose=0.22,
-        lip=0.25,
-        beard=True,
+        nose=0.18,
+        lip=0.22,
     ),
 }
 
 
-def generate(n: int, identity: str = "A", side: int = SIDE, random_state: int = 0) -> tuple[Rows, Floats]:
+def generate(
+    n: int, identity: str = "A", side: int = SIDE, random_state: int = 0, held: float = 1.0
+) -> tuple[Rows, Floats]:
     """Faces of one person, every number of the expression uniform between its bounds and independent of the others.
+
+    Parameters
+    ----------
+    n, side : int
+        Faces, and the pixels of their sides.
+    identity : str
+        One of `IDENTITIES`.
+    random_state : int
+        Seed of the expressions, which two people share.
+    held : float
+        What the bounds of right and down are multiplied by: less than 1 are pictures cut out around the head, as a face
+        detector does, nearly.
 
     Returns
     -------
@@ -104,25 +119,33 @@ def generate(n: int, identity: str = "A", side: int = SIDE, random_state: int = 
     SettingError, DataError
         Where a setting does not fit, or there is no such person.
     """
-    check("faces.generate", {"n": n, "side": side}, _CONSTRAINTS)
+    check("faces.generate", {"n": n, "side": side, "held": held}, _CONSTRAINTS)
     rng = np.random.default_rng(random_state)
-    low, high = np.array(list(EXPRESSIONS.values())).T
+    low, high = _bounds(held).T
     expressions = rng.uniform(low, high, (n, len(low)))
     return draw(identity, expressions, side), expressions
 
 
-def talk(n: int, identity: str = "A", side: int = SIDE, random_state: int = 0) -> tuple[Rows, Floats]:
+def talk(
+    n: int, identity: str = "A", side: int = SIDE, random_state: int = 0, held: float = 1.0
+) -> tuple[Rows, Floats]:
     """n frames of a video of one person talking: the mouth moves quickly, the head slowly. As `generate` otherwise."""
-    check("faces.talk", {"n": n, "side": side}, _CONSTRAINTS)
+    check("faces.talk", {"n": n, "side": side, "held": held}, _CONSTRAINTS)
     rng = np.random.default_rng(random_state)
     frames = np.arange(n)
     columns = []
-    for name, (low, high) in EXPRESSIONS.items():
+    for name, (low, high) in zip(EXPRESSIONS, _bounds(held), strict=True):
         period = rng.uniform(6, 12, 3) if name in TALKING else rng.uniform(60, 120, 3)
         waves = np.sin(2 * np.pi * frames[:, None] / period + rng.uniform(0, 2 * np.pi, 3)).mean(axis=1)  # n
         columns.append(low + (high - low) * (1 + waves) / 2)
     expressions = np.stack(columns, axis=1)
     return draw(identity, expressions, side), expressions
+
+
+def _bounds(held: float) -> Floats:
+    """Of each number of an expression, (7, 2)."""
+    bounds: Floats = np.array([np.multiply(both, held if name in HELD else 1) for name, both in EXPRESSIONS.items()])
+    return bounds
 
 
 def draw(identity: str, expressions: ArrayLike, side: int = SIDE) -> Rows:
@@ -173,8 +196,6 @@ class _Canvas:
         head = self.ellipse(0, 0, who.width, who.height)
         self.paint(self.ellipse(-0.5 * aside, -0.12, 1.12 * who.width, 1.02 * who.height), who.hair)
         self.paint(head, who.skin)
-        if who.beard:
-            self.paint(np.maximum(head, 0.25 - self.y + 0.3 * np.abs(self.x - aside)), who.hair, 0.8)
         self.paint(np.maximum(head, self.y + who.height - who.fringe - 0.2 * np.abs(self.x - aside)), who.hair)
         for sign in (-1, 1):
             self._eye(who, aside + sign * who.apart, sign)
@@ -202,4 +223,4 @@ class _Canvas:
         self.paint(self.ellipse(middle, bent, 0.9 * who.lip, opening), (0.18, 0.05, 0.06))
 
 
-_CONSTRAINTS: Mapping[str, Constraint] = {"n": count(), "side": count(8)}
+_CONSTRAINTS: Mapping[str, Constraint] = {"n": count(), "side": count(8), "held": Number(0, 1)}

@@ -18,17 +18,22 @@ from isthmus.data.dataset import Dataset, Labels, Rows
 from isthmus.data.hosts import HOSTS, TEST_IMAGES, TEST_LABELS, TRAIN_IMAGES, TRAIN_LABELS
 from isthmus.data.idx import read_idx
 from isthmus.data.numpy_files import read_numpy
+from isthmus.data.pictures import SUFFIXES, read_picture
 from isthmus.data.reading import needs
+from isthmus.data.whitening import patches, whitened
 from isthmus.errors import DataError
 
 PATCH = 10  # pixels a side
 _PATCHES = 10_000
+_NATURAL = 100_000
 _CHARACTERS = 5_000
 _FACES = 2_000
 _SEED = 20260101
 _MNIST_SHAPE = (1, 28, 28)
 _VARIANT = "mnist-"
 _VARIANT_ROWS = (12_000, 50_000)  # to train on, Larochelle's 10,000 and the 2,000 to choose settings by, and to test
+_EMBEDDED = ("astronaut", "brick", "camera", "chelsea", "coffee", "grass")  # photos that scikit-image brings with it
+_BORDER = 8  # pixels of a whitened photo that are not used: it was taken to begin anew there
 _LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601: how much of red, green and blue makes gray
 
 
@@ -73,6 +78,14 @@ _SETS = (
         "CC BY 2.0",
     ),
     SetInfo(
+        "whitened-patches",
+        _PATCHES,
+        0,
+        PATCH * PATCH,
+        f"scikit-image: gray patches of {', '.join(_EMBEDDED)}, whitened as Olshausen and Field did",
+        "public domain, CC0",
+    ),
+    SetInfo(
         "characters", _CHARACTERS, 0, characters.SIDE**2, "generated: ten letters in known styles, 16 × 16", "CC0 1.0"
     ),
     SetInfo("faces", _FACES, 0, 3 * faces.SIDE**2, "generated: two talking faces, 32 × 32 in colour", "CC0 1.0"),
@@ -104,6 +117,15 @@ _SETS = (
         765,
         "10x Genomics (Zheng and others 2017), PBMC 68k as scanpy reduces it: counts of 765 genes in 700 blood cells",
         "as scanpy's sample",
+        download=True,
+    ),
+    SetInfo(
+        "natural-patches",
+        _NATURAL,
+        0,
+        PATCH * PATCH,
+        "gray patches of the photos in the folder `natural`, whitened as Olshausen and Field did",
+        "as its files say",
         download=True,
     ),
     SetInfo(
@@ -145,12 +167,12 @@ def folder_of(name: str) -> Path:
 
 def _is_present(info: SetInfo) -> bool:
     if info.name in _FILES:
-        return _FILES[info.name]().is_file()
+        return _FILES[info.name]().exists()
     if info.name.startswith(_VARIANT):
         return all(_local(folder_of("mnist"), file) for file in HOSTS["mnist"].sha256)
     if info.download:
         return all(_local(folder_of(info.name), file) for file in HOSTS[info.name].sha256)
-    return info.name != "photo-patches" or importlib.util.find_spec("PIL") is not None
+    return all(importlib.util.find_spec(package) is not None for package in _NEEDED.get(info.name, ()))
 
 
 def _digits(name: str) -> Dataset:
@@ -173,6 +195,38 @@ def _photo_patches(name: str) -> Dataset:
     patches = np.concatenate([_cut(photo, _PATCHES // len(photos), rng) for photo in photos])
     X = rng.permutation(patches).reshape(_PATCHES, PATCH * PATCH).astype(np.float32)
     return Dataset(name, X, input_shape=(1, PATCH, PATCH))
+
+
+def _whitened_patches(name: str) -> Dataset:
+    """As many of each photo, the same ones every time; of a photo the mean is 0 and the deviation 1."""
+    if any(importlib.util.find_spec(package) is None for package in _NEEDED[name]):
+        raise needs("scikit-image", "lab", "read its photos")
+    from skimage import data
+
+    return _whitened(name, [_gray(np.asarray(getattr(data, photo)())) for photo in _EMBEDDED], _PATCHES)
+
+
+def _natural_patches(name: str) -> Dataset:
+    """As many of each photo, the same ones every time; of a photo the mean is 0 and the deviation 1."""
+    folder = folder_of("natural")
+    files = sorted(path for path in folder.glob("*") if path.suffix.lower() in SUFFIXES)
+    if not files:
+        raise DataError("there is no photo", f"in {folder}", "expected photos", "put some there, without loss")
+    return _whitened(name, [_gray(np.moveaxis(read_picture(path).pixels, 0, 2)) for path in files], _NATURAL)
+
+
+def _whitened(name: str, photos: list[np.ndarray], count: int) -> Dataset:
+    flat = [whitened(photo) for photo in photos]
+    X = patches(flat, count, PATCH, np.random.default_rng(_SEED), _BORDER)
+    return Dataset(name, X.reshape(count, PATCH * PATCH).astype(np.float32), input_shape=(1, PATCH, PATCH))
+
+
+def _gray(pixels: np.ndarray) -> np.ndarray:
+    """Pixels (H, W), or (H, W, C) of one channel or three, as (H, W)."""
+    if pixels.ndim == 2:
+        return pixels
+    gray: np.ndarray = pixels @ np.array(_LUMA) if pixels.shape[2] > 1 else pixels[..., 0]
+    return gray
 
 
 def _photos() -> list[np.ndarray]:
@@ -304,6 +358,7 @@ _LOADERS: dict[str, Callable[[str], Dataset]] = {
     "breast-cancer": _table,
     "iris": _table,
     "photo-patches": _photo_patches,
+    "whitened-patches": _whitened_patches,
     "characters": _characters,
     "faces": _faces,
     "shapes": _shapes,
@@ -312,6 +367,12 @@ _LOADERS: dict[str, Callable[[str], Dataset]] = {
     "fashion-mnist": _mnist_like,
     "kmnist": _mnist_like,
     "pbmc": _pbmc,
+    "natural-patches": _natural_patches,
     "dsprites": _dsprites,
 }
-_FILES: dict[str, Callable[[], Path]] = {"pbmc": _pbmc_file, "dsprites": sprites_file}  # not downloaded
+_NEEDED = {"photo-patches": ("PIL",), "whitened-patches": ("skimage", "PIL")}  # packages, beside those of the core
+_FILES: dict[str, Callable[[], Path]] = {  # not downloaded
+    "pbmc": _pbmc_file,
+    "natural-patches": lambda: folder_of("natural"),
+    "dsprites": sprites_file,
+}

@@ -11,7 +11,6 @@ from math import pi
 
 import numpy as np
 import numpy.typing as npt
-from scipy.ndimage import map_coordinates
 
 from isthmus.errors import DataError
 
@@ -32,14 +31,21 @@ def turned(pictures: Array, rng: Generator) -> tuple[Array, npt.NDArray[np.float
         Radians, counter-clockwise as the picture is seen.
     """
     angles = rng.uniform(0, 2 * pi, len(pictures))
+    return turn(pictures, angles), angles
+
+
+def turn(pictures: Array, angles: npt.NDArray[np.float64]) -> Array:
+    """Pictures (N, H, W), float32, each turned by its own of the angles (N,), as `turned` tells them."""
     out = np.empty_like(pictures, np.float32)
     for start in range(0, len(pictures), BLOCK):
         part = slice(start, start + BLOCK)
         out[part] = _turned(pictures[part], angles[part])
-    return out, angles
+    return out
 
 
 def _turned(pictures: Array, angles: npt.NDArray[np.float64]) -> Array:
+    from scipy.ndimage import map_coordinates  # as long in coming as all that importing isthmus takes
+
     height, width = pictures.shape[1:]
     down, across = np.mgrid[:height, :width] - np.array([[[height - 1]], [[width - 1]]]) / 2
     cos, sin = np.cos(angles)[:, None, None], np.sin(angles)[:, None, None]

@@ -54,6 +54,18 @@ def code_usage(subject: Subject) -> dict[str, object]:
     return found | entries(subject)
 
 
+def selectivity(z: Array) -> Array:
+    """How few of N rows each unit of a code z, (N, K), answers to: (K,), from 0, the same for all, to 1, one alone.
+
+    (1 − a²/b) / (1 − 1/N), a and b the means of an activation and of its square (Vinje & Gallant 2000). Activations
+    are 0 or more. Dead units have 0.
+    """
+    square = np.square(z, dtype=np.float64).mean(axis=0)
+    share = np.divide(np.square(z.mean(axis=0, dtype=np.float64)), square, out=np.ones_like(square), where=square > 0)
+    found: Array = (1 - share) / (1 - 1 / len(z))
+    return found
+
+
 def entries(subject: Subject) -> dict[str, object]:
     """Of a code from a finite set: its entries, those met, and e to the entropy of their use; of others nothing."""
     module, code = subject.ae.module_, subject.ae.module_.code

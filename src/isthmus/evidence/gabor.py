@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from math import pi
+from math import pi, prod
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import least_squares
 
 from isthmus.errors import DataError
+from isthmus.estimators import Autoencoder
+from isthmus.seeing import along, filters, of
 
 Array = NDArray[np.float64]
 STARTS = 4  # orientations that the search begins with, beside that of the spectrum's peak
@@ -45,6 +48,24 @@ class Gabor:
     amplitude: float
     widths: tuple[float, float]
     fitted: Array
+
+
+def preferred(ae: Autoencoder, shape: Sequence[int]) -> Array:
+    """What each unit of the first layer would like best to see: (K, H, W), of rows of a shape (H, W) or (C, H, W).
+
+    Of all images of norm 1 it is x = w / ‖w‖, in scaled units; of several channels their mean.
+
+    Raises
+    ------
+    DataError
+        Where a row has another shape.
+    """
+    columns = ae.n_features_in_
+    if len(shape) not in (2, 3) or prod(shape) != columns:
+        raise DataError(f"rows of shape {tuple(shape)}", "in preferred", f"(H, W) or (C, H, W), {columns} numbers")
+    weights = filters(of(ae), np.zeros((1, columns), dtype=np.float32))[1]
+    best = along(np.asarray(weights, dtype=np.float64).reshape(len(weights), -1))
+    return best.reshape(len(best), -1, *shape[-2:]).mean(axis=1)
 
 
 def fit_gabors(filters: ArrayLike) -> list[Gabor]:

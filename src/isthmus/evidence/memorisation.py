@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from sklearn.neighbors import NearestNeighbors
 
-from isthmus.evidence.intervals import of_mean, of_means
+from isthmus.errors import DataError
+from isthmus.estimators import Autoencoder
+from isthmus.evidence import attractors
+from isthmus.evidence.intervals import Estimate, of_mean, of_means
 from isthmus.evidence.reference import subset
 from isthmus.evidence.subject import Subject, squared
 
 Array = NDArray[np.floating]
 STARTS = 100
-ITERATIONS = 100
-ON_A_ROW = 0.1  # of the usual distance between neighbouring training rows
 
 
 def memorisation(subject: Subject) -> dict[str, object]:
@@ -27,14 +28,14 @@ def memorisation(subject: Subject) -> dict[str, object]:
     if reference is None or len(reference.rows) < 3:
         return found
     neighbours = NearestNeighbors(n_neighbors=1).fit(reference.rows)
-    spacing = float(np.median(_to_second(reference.rows)))
+    spacing = attractors.spacing(reference.rows)
     if spacing > 0:
         ends = iterate(subject, _starts(subject.x, reference.rows))
         distance = neighbours.kneighbors(ends)[0][:, 0]
-        found["ends_on_training_rows"] = of_mean(distance < ON_A_ROW * spacing)
+        found["ends_on_training_rows"] = of_mean(distance < attractors.ON_A_ROW * spacing)
     rows = subject.some[:500] if len(subject.some) > 500 else subject.some
     before = neighbours.kneighbors(subject.x[rows])[0][:, 0]
-    after = neighbours.kneighbors(_finite(subject.x_hat[rows]))[0][:, 0]
+    after = neighbours.kneighbors(attractors.finite(subject.x_hat[rows]))[0][:, 0]
     found["seen_rows"] = float(np.mean(before <= 1e-6 * spacing))
     if np.median(before) > 1e-6 * spacing:
         found["nearness"] = 1 - of_means(np.column_stack([after, before]), lambda m: m[..., 0] / m[..., 1]).value
@@ -54,11 +55,23 @@ def identity(subject: Subject) -> object:
     return of_means(np.column_stack([error, squared(noise - noise.mean(axis=0))]), lambda m: 1 - m[..., 0] / m[..., 1])
 
 
+def copied(ae: Autoencoder, X: ArrayLike) -> float:
+    """What `identity` says of an autoencoder and rows X, (N, D), as a number.
+
+    Raises
+    ------
+    DataError
+        For fewer than two rows, which cannot be shuffled.
+    """
+    found = identity(Subject.of(ae, None, X))
+    if not isinstance(found, Estimate):
+        raise DataError("fewer than 2 rows", "in copied", "rows whose columns can be shuffled")
+    return found.value
+
+
 def iterate(subject: Subject, x: Array) -> Array:
-    """x ← g(f(x)), a hundred times."""
-    for _ in range(ITERATIONS):
-        x = _finite(subject.decode(subject.encode(x)))
-    return x
+    """x ← g(f(x)), a hundred times, on scaled rows x, (N, D)."""
+    return attractors.iterate(lambda rows: subject.decode(subject.encode(rows)), x)
 
 
 def _starts(x: Array, train: Array) -> Array:
@@ -66,15 +79,3 @@ def _starts(x: Array, train: Array) -> Array:
     pairs = np.random.default_rng(0).integers(0, len(train), size=(2, STARTS))
     halfway = (train[pairs[0]] + train[pairs[1]])[pairs[0] != pairs[1]] / 2
     return np.concatenate([x[subset(len(x), STARTS)], halfway.astype(train.dtype)])
-
-
-def _to_second(rows: Array) -> Array:
-    """Distance of each row to the nearest other one, (N,)."""
-    some = rows[subset(len(rows), 1000)]
-    distances: Array = NearestNeighbors(n_neighbors=2).fit(rows).kneighbors(some)[0][:, 1]
-    return distances
-
-
-def _finite(x: Array) -> Array:
-    """An exploding iteration is far away, not undefined."""
-    return np.nan_to_num(x, nan=1e6, posinf=1e6, neginf=-1e6).clip(-1e6, 1e6)

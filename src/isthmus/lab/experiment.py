@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -68,6 +68,8 @@ class Experiment:
         What must hold of each measured number. Keys that are measured and not expected are only reported.
     settings : mapping
         The settings of the quick protocol with their defaults, all that `--set` may change.
+    choices : mapping
+        Of settings that are names: which there are.
     full : mapping
         Where the full protocol differs.
     expected_full : mapping, optional
@@ -90,6 +92,7 @@ class Experiment:
     measure: Callable[[Settings, Sequence[int]], Measured]
     expected: Expected
     settings: Settings = field(default_factory=dict)
+    choices: Mapping[str, Collection[Any]] = field(default_factory=dict)
     full: Settings = field(default_factory=dict)
     expected_full: Expected | None = None
     seeds: int = 5

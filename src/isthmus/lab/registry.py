@@ -5,9 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from isthmus.errors import SettingError, nearest
+from isthmus.lab.alignment import ALIGNMENT
 from isthmus.lab.backprop import BACKPROP
+from isthmus.lab.classification import CLASSIFICATION
+from isthmus.lab.clustering import CLUSTERING
+from isthmus.lab.compression import COMPRESSION
+from isthmus.lab.contractive import CONTRACTIVE
 from isthmus.lab.convolution import CONVOLUTION
 from isthmus.lab.convolutional import CONVOLUTIONAL
+from isthmus.lab.deepfake import DEEPFAKE
+from isthmus.lab.denoising import DENOISING
 from isthmus.lab.depth_oscillation import DEPTH_OSCILLATION
 from isthmus.lab.disentangling import DISENTANGLING
 from isthmus.lab.expansion import EXPANSION
@@ -17,13 +24,20 @@ from isthmus.lab.feature_visualisation import FEATURE_VISUALISATION
 from isthmus.lab.glm import GLM
 from isthmus.lab.imagenet_era import IMAGENET_ERA
 from isthmus.lab.linear_pca import LINEAR_PCA
+from isthmus.lab.memorisation import MEMORISATION
+from isthmus.lab.mitchell import MITCHELL
 from isthmus.lab.multilevel import MULTILEVEL
 from isthmus.lab.neuron import NEURON
+from isthmus.lab.overcomplete import OVERCOMPLETE
 from isthmus.lab.perceptron import PERCEPTRON
 from isthmus.lab.pretraining import PRETRAINING
 from isthmus.lab.rectifier import RECTIFIER
+from isthmus.lab.reinforcement import REINFORCEMENT
 from isthmus.lab.saturation import SATURATION
+from isthmus.lab.sparse import SPARSE
 from isthmus.lab.svm import SVM
+from isthmus.lab.tangents import TANGENTS
+from isthmus.lab.undercomplete import UNDERCOMPLETE
 from isthmus.lab.universal_approximation import UNIVERSAL_APPROXIMATION
 from isthmus.lab.vanishing_gradients import VANISHING_GRADIENTS
 from isthmus.lab.variational import VARIATIONAL
@@ -51,10 +65,24 @@ EXPERIMENTS: tuple[Experiment, ...] = (
     FEATURE_ENGINEERING,
     FEATURE_VISUALISATION,
     LINEAR_PCA,
+    MITCHELL,
+    UNDERCOMPLETE,
+    MEMORISATION,
+    OVERCOMPLETE,
+    CONTRACTIVE,
+    TANGENTS,
+    SPARSE,
+    DENOISING,
     VARIATIONAL,
     DISENTANGLING,
     MULTILEVEL,
     CONVOLUTIONAL,
+    ALIGNMENT,
+    DEEPFAKE,
+    CLASSIFICATION,
+    CLUSTERING,
+    REINFORCEMENT,
+    COMPRESSION,
 )
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from isthmus._constraints import check_names
+from isthmus._constraints import Each, OneOf, check, check_names
 from isthmus._files import atomic
 from isthmus.errors import IsthmusError, SettingError
 from isthmus.lab.captions import caption, described
@@ -133,7 +133,14 @@ def _written(value: Any) -> str:
 def _settings(experiment: Experiment, protocol: Protocol) -> dict[str, Any]:
     known = dict(experiment.settings) | (dict(experiment.full) if protocol.full else {})
     check_names(f"the experiment {experiment.name!r}", protocol.settings, known)
-    return known | {name: _like(known[name], value, name) for name, value in protocol.settings.items()}
+    settings = known | {name: _like(known[name], value, name) for name, value in protocol.settings.items()}
+    named = {name: OneOf(tuple(values)) for name, values in experiment.choices.items()}
+    check(experiment.name, settings, {name: Each(one) if _many(known[name]) else one for name, one in named.items()})
+    return settings
+
+
+def _many(default: Any) -> bool:
+    return isinstance(default, tuple)
 
 
 def _like(default: Any, value: Any, name: str) -> Any:

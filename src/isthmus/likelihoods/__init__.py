@@ -4,7 +4,7 @@ from isthmus.likelihoods.base import Likelihood
 from isthmus.likelihoods.categories import Categorical
 from isthmus.likelihoods.counts import NegativeBinomial, Poisson
 from isthmus.likelihoods.mixed import Columns, Mixed
-from isthmus.likelihoods.real import Gaussian, Laplace, StudentT
+from isthmus.likelihoods.real import Gaussian, Laplace, SigmoidGaussian, StudentT
 from isthmus.likelihoods.unit import Bernoulli, DiscretisedLogistic
 from isthmus.likelihoods.variance import GaussianVariance
 
@@ -20,5 +20,6 @@ __all__ = [
     "Mixed",
     "NegativeBinomial",
     "Poisson",
+    "SigmoidGaussian",
     "StudentT",
 ]

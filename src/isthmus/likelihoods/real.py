@@ -12,6 +12,7 @@ from torch import Generator, Tensor
 
 from isthmus._constraints import Constraint, positive
 from isthmus.likelihoods.base import Distribution, Likelihood, normal, uniform
+from isthmus.likelihoods.support import UNIT, Demand, Demands
 
 LOG_2PI = math.log(2 * math.pi)
 
@@ -38,6 +39,38 @@ class _Gaussian(Likelihood):
 
     def sample(self, theta: Tensor, rng: Generator) -> Tensor:
         return theta + self.scale * normal(theta, rng)
+
+
+@dataclass
+class SigmoidGaussian(Distribution):
+    """p = N(sigmoid(θ), scale²): the squared error of an output that a sigmoid bends; rows must lie in [0, 1].
+
+    What networks of sigmoids were first trained by (Rumelhart, Hinton & Williams 1986; Mitchell 1997, table 4.2). Its
+    gradient fades where the sigmoid saturates, that of `Bernoulli` does not.
+    """
+
+    scale: float = 1.0
+    unit_interval: ClassVar[bool] = True
+    constraints: ClassVar[Mapping[str, Constraint]] = {"scale": positive()}
+
+    def build(self, columns: int = 1) -> Likelihood:
+        return _SigmoidGaussian(self.scale)
+
+    def demands(self, columns: int) -> Demands:
+        return (Demand(UNIT),)
+
+
+class _SigmoidGaussian(_Gaussian):
+    unit_interval = True
+
+    def nll(self, theta: Tensor, x: Tensor) -> Tensor:
+        return super().nll(torch.sigmoid(theta), x)
+
+    def mean(self, theta: Tensor) -> Tensor:
+        return torch.sigmoid(theta)
+
+    def sample(self, theta: Tensor, rng: Generator) -> Tensor:
+        return super().sample(torch.sigmoid(theta), rng)
 
 
 @dataclass

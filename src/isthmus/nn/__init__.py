@@ -5,11 +5,13 @@ from isthmus.nn.convolutional import ConvolutionalDecoder, ConvolutionalEncoder,
 from isthmus.nn.dense import Dense
 from isthmus.nn.initialisation import INITIALISATIONS
 from isthmus.nn.perceptron import Perceptron, Transposed, trail
+from isthmus.nn.residual import Beside
 
 __all__ = [
     "ACTIVATIONS",
     "INITIALISATIONS",
     "Activation",
+    "Beside",
     "ConvolutionalDecoder",
     "ConvolutionalEncoder",
     "Dense",

@@ -36,8 +36,9 @@ def spread(bound: float) -> Initialisation:
     return lambda weight, fan: nn.init.uniform_(weight, -bound / fan.inputs, bound / fan.inputs)
 
 
-def _uniform(weight: Tensor, fan: Fans) -> None:
-    nn.init.uniform_(weight, -0.5, 0.5)
+def within(bound: float) -> Initialisation:
+    """U(−bound, bound), whatever the fans."""
+    return lambda weight, fan: nn.init.uniform_(weight, -bound, bound)
 
 
 def _standard(weight: Tensor, fan: Fans) -> None:
@@ -64,11 +65,12 @@ def _orthogonal(weight: Tensor, fan: Fans) -> None:
 
 # Each fills a weight in place, from torch's default generator and nothing else.
 INITIALISATIONS: Mapping[str, Initialisation] = {
-    "uniform": _uniform,  # U(−½, ½), blind to the fans: what deep rectified nets vanish under
+    "uniform": within(0.5),  # U(−½, ½), blind to the fans: what deep rectified nets vanish under
     "standard": _standard,  # U(−1/√n, 1/√n), n inputs a unit: what was usual before (Glorot & Bengio 2010, eq. 1)
     "lecun": _lecun,  # N(0, 1/n), n inputs a unit: keeps the variance of linear units (LeCun 1998, Efficient BackProp)
     "xavier": _xavier,  # U with variance 2/(n + m), m readers a unit (Glorot & Bengio 2010, eq. 16)
     "he": _he,  # N(0, 2/n): keeps the variance of rectified units (He 2015, eq. 10)
     "orthogonal": _orthogonal,  # orthonormal rows, or columns where those are fewer (Saxe 2014)
+    "mitchell": within(0.1),  # U(−.1, .1), as Mitchell began his 8-3-8 (1997, section 4.6.4)
     "small": normal(0.01),  # what machines begin with that are then trained one by one (Hinton 2010, section 8)
 }

@@ -131,7 +131,7 @@ class Tape(TorchDispatchMode):
         outs = [out] if isinstance(out, Tensor) else list(out) if isinstance(out, tuple | list) else []
         outs = [NOTHING if o is None else o for o in outs]  # a gradient that was not asked for
         if not outs or not all(isinstance(o, Tensor) for o in outs):
-            if not any(leaves((args, tuple(kwargs.values())), Tensor)):
+            if next(leaves((args, tuple(kwargs.values())), Tensor), None) is None:
                 return  # a constant, such as the wider of two types
             raise Unrecordable(f"{func} gives no tensor")
         if func in SAME:  # another tensor on the same numbers

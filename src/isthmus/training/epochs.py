@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Generator, Tensor
 
-from isthmus.training.ledger import Ledger
+from isthmus.training.ledger import Ledger, Losses
 from isthmus.training.randomness import reseed
 from isthmus.training.rows import Rows, sizes
 from isthmus.training.state import Settings
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 LOOKED = 1024  # held-out rows a batch, at least
 HEARD = 10_000  # rows that a module hears of when an epoch begins, at most
-Table = tuple[Tensor, Sequence[int]]  # what each step lost, (steps, terms + 1), and the rows of each
 
 
 @dataclass(frozen=True)
@@ -65,53 +64,53 @@ class Epoch:
             {size: (settings.max_epochs - settings.began) * times for size, times in Counter(among).items()}
             for among in (self.sizes, self.looked)
         )
+        self._heard = [self._some_rows(i) for i in range(len(steps.rngs))]
 
-    def train(self, members: Sequence[Member]) -> list[Table]:
+    def train(self, members: Sequence[Member]) -> Losses:
         steps, rows = self.steps, self.data.rows
         steps.pool.mode(training=True)
         if any(member.observers for member in members):
             steps.refresh()
-        reseed(steps.rngs, [(member.settings.seed, member.state.epoch) for member in members])
-        for i, member in enumerate(members):
-            begin = cast("Callable[[int, Tensor], None] | None", getattr(member.state.module, "begin_epoch", None))
-            if begin is not None:
-                begin(member.state.epoch, self._some_rows(i))
+        if len(self.sizes) > 1 or steps.pool.draws(training=True):
+            reseed(steps.rngs, [(member.settings.seed, member.state.epoch) for member in members])
+        steps.pool.begin_epoch([member.state.epoch for member in members], self._heard)
         steps.train_all(rows, self._order(), self.ledger, self.times)
-        return [(table, self.sizes) for table in self.ledger.read(self.sizes)]
+        return self.ledger.read(steps.names, self.sizes)
 
     def _some_rows(self, member: int) -> Tensor:
         """A member's rows, at most so many, evenly spread."""
         start, n = 0 if self.data.starts is None else self.data.starts[member], len(self.data)
         return self.data.rows.x[start : start + n : -(-n // HEARD)]
 
-    def look(self, members: Sequence[Member]) -> Sequence[Table | None]:
+    def look(self, members: Sequence[Member]) -> Losses | None:
         steps, rows = self.steps, self.data.held_out
         if rows is None:
-            return [None] * len(members)
+            return None
         steps.pool.mode(training=False)
-        reseed(steps.rngs, [(member.settings.seed, -1) for member in members])
+        if steps.pool.draws(training=False):
+            reseed(steps.rngs, [(member.settings.seed, -1) for member in members])
         batches = torch.arange(self.data.held, device=rows.x.device).split(self.looked)
         for k, index in enumerate(batches):
             own = _from(index.expand(len(members), -1), self.data.held_starts) if steps.pool.members else index
             self.held.write(k, steps.look(rows, own, self.held_times[len(index)]))
-        return [(table, self.looked) for table in self.held.read(self.looked)]
+        return self.held.read(steps.names, self.looked)
 
     def _order(self) -> Sequence[Tensor]:
         """Each batch's row numbers, (B,) or (P, B)."""
-        own = [self._own_order(rng, i) for i, rng in enumerate(self.steps.rngs)]
+        if len(self.sizes) == 1:
+            own = torch.arange(len(self.data), device=self.data.rows.x.device).expand(len(self.steps.rngs), -1)
+        else:
+            own = torch.stack([self._own_order(rng, i) for i, rng in enumerate(self.steps.rngs)])
         if self.steps.pool.members is None:
             return own[0].split(self.sizes)
-        return _from(torch.stack(own), self.data.starts).split(self.sizes, dim=1)
+        return _from(own, self.data.starts).split(self.sizes, dim=1)
 
     def _own_order(self, rng: Generator, member: int) -> Tensor:
-        n, device = len(self.data), rng.device
-        if len(self.sizes) == 1:
-            return torch.arange(n, device=device)
-        context = self.data.rows.context
+        n, context = len(self.data), self.data.rows.context
         if context is not None and self.settings.company > 1:
             start = 0 if self.data.starts is None else self.data.starts[member]
             return in_company(context[start : start + n], self.settings.company, rng)
-        return torch.randperm(n, generator=rng, device=device)
+        return torch.randperm(n, generator=rng, device=rng.device)
 
 
 def _even(n: int, most: int) -> list[int]:

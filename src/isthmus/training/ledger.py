@@ -34,27 +34,37 @@ class Ledger:
             self._rows = self._table.unbind(0)
         return self._table
 
-    def read(self, sizes: Sequence[int]) -> list[Tensor]:
-        """The steps' rows, (steps, terms + 1), for each member."""
-        table = self._table[: len(sizes)].cpu().double()
-        return [table] if table.ndim == 2 else list(table.unbind(1))
+    def read(self, names: Sequence[str], sizes: Sequence[int]) -> Losses:
+        """What an epoch of so many rows a step lost, of terms with these names."""
+        return Losses(self._table[: len(sizes)].cpu().double(), names, sizes)
 
 
-def means(table: Tensor, names: Sequence[str], sizes: Sequence[int], epoch: int) -> dict[str, float]:
-    """The epoch's mean of each term over rows, and the mean norm.
+class Losses:
+    """What an epoch lost: for each member the mean of each term over rows, and the mean norm.
 
-    Raises
-    ------
-    DivergenceError
-        Naming the first term that was not finite, and the epoch.
+    All members are read at once: small networks take less time than a few words of Python about each.
     """
-    names = [*names, "gradient"]
-    finite = torch.isfinite(table)
-    if not bool(finite.all()):
-        step = int((~finite.all(dim=1)).nonzero()[0, 0])
-        raise _diverged(names[int((~finite[step]).nonzero()[0, 0])], epoch)
-    share = torch.tensor(sizes, dtype=torch.float64) / sum(sizes)
-    return dict(zip(names, (share @ table).tolist(), strict=True))
+
+    def __init__(self, table: Tensor, names: Sequence[str], sizes: Sequence[int]) -> None:
+        self._names = tuple(names)
+        self._table = table.view(len(sizes), -1, len(names) + 1)  # steps, members, terms and the norm
+        share = torch.tensor(sizes, dtype=torch.float64) / sum(sizes)
+        self._means = (share @ table.flatten(1)).view(self._table.shape[1:]).tolist()
+        self._finite = torch.isfinite(self._table).all(0).all(-1).tolist()
+
+    def of(self, member: int, epoch: int) -> tuple[dict[str, float], float]:
+        """A member's means by the terms' names, and the norm's.
+
+        Raises
+        ------
+        DivergenceError
+            Naming the first term that was not finite, and the epoch.
+        """
+        if not self._finite[member]:
+            _, term = (~torch.isfinite(self._table[:, member])).nonzero()[0].tolist()
+            raise _diverged((*self._names, "gradient")[term], epoch)
+        *terms, norm = self._means[member]
+        return dict(zip(self._names, terms, strict=True)), norm
 
 
 def _diverged(name: str, epoch: int) -> DivergenceError:

@@ -10,9 +10,9 @@ import torch
 
 from isthmus.errors import DivergenceError
 from isthmus.threads import threads_for
-from isthmus.training.epochs import Epoch, Shared, Table
+from isthmus.training.epochs import Epoch, Shared
 from isthmus.training.graphs import Graphed
-from isthmus.training.ledger import means
+from isthmus.training.ledger import Losses
 from isthmus.training.optimiser import SGD, AdamW, Optimiser, Pace
 from isthmus.training.pools import Pool, Unstackable
 from isthmus.training.randomness import own_randomness
@@ -21,6 +21,7 @@ from isthmus.training.stacked import Stacked
 from isthmus.training.state import Settings, State
 from isthmus.training.steps import Steps
 
+Row = dict[str, float]  # of a history
 Observer = Callable[[State], None]
 Audience = Callable[[Sequence[State]], None]
 
@@ -92,28 +93,36 @@ class Member:
     def active(self) -> bool:
         return not self.state.stopped and self.fault is None and self.state.epoch < self.settings.max_epochs
 
-    def pace(self) -> Pace:
-        rate = self.settings.rate(self.state.epoch) if self.active else None
-        return Pace(rate, self.settings.weight_decay)
+    def pace(self, active: bool) -> Pace:
+        return Pace(self.settings.rate(self.state.epoch) if active else None, self.settings.weight_decay)
 
-    def close(self, losses: Mapping[str, float], held: Mapping[str, float], seconds: float) -> None:
-        """Write down an epoch, keep the weights worth keeping, and stop where it is time."""
+    def losses(self, trained: Losses, held: Losses | None, place: int) -> Row | None:
+        """What the epoch lost; of one that diverged nothing: it gets its last good weights back, and its fault."""
+        epoch = self.state.epoch
+        try:
+            losses, norm = trained.of(place, epoch)
+            looked = {} if held is None else {"validation_loss": sum(held.of(place, epoch)[0].values())}
+        except DivergenceError as fault:
+            self.fault = fault
+            self.state.good.restore()
+            return None
+        row = {"epoch": epoch + 1, "loss": sum(losses.values()), **losses, **looked}
+        row["learning_rate"], row["gradient_norm"] = self.settings.rate(epoch), norm
+        return row
+
+    def close(self, row: Row, seconds: float) -> bool:
+        """Write down an epoch, and stop where it is time; whether it is the best so far."""
         state = self.state
-        state.keep()
-        losses = dict(losses)
-        norm = losses.pop("gradient")
-        row = {"epoch": state.epoch + 1, "loss": sum(losses.values())} | losses | dict(held)
-        state.watch(row.get("validation_loss", row["loss"]))
-        rate = self.settings.rate(state.epoch)
-        state.history.append(row | {"learning_rate": rate, "gradient_norm": norm, "seconds": seconds})
+        row["seconds"] = seconds
+        state.history.append(row)
+        best = state.watch(row["validation_loss"] if "validation_loss" in row else row["loss"])
         spent = state.patience_spent(self.settings)
         state.epoch += 1
         if spent:
             state.stopped = "patience"
         elif state.epoch == self.settings.max_epochs:
             state.stopped = "max_epochs"
-        for observer in self.observers:
-            observer(state)
+        return best
 
     def end(self, held_out: bool) -> None:
         """Leave the best weights watched on held-out rows."""
@@ -130,18 +139,18 @@ def run(pool: Pool, members: Sequence[Member], data: Shared, audiences: Sequence
     steps = (Graphed if pool.device.type == "cuda" else Steps)(pool, optimiser, rngs, first.engine)
     epoch = Epoch(steps, data, first)
     with own_randomness(pool.device), threads_for(_work(pool, len(data), first)):
-        while any(member.active for member in members) and not pool.thin(members):
+        while any(active := [member.active for member in members]) and not pool.thin(sum(active)):
             began = time.perf_counter()
-            optimiser.pace([member.pace() for member in members])
-            tables = epoch.train(members)
-            held = epoch.look(members)
-            active = [i for i, member in enumerate(members) if member.active]
-            seconds = (time.perf_counter() - began) / len(active)
-            for i in active:
-                members[i].state.engine = steps.how
-                _close(members[i], steps, tables[i], held[i], seconds)
+            optimiser.pace([member.pace(still) for member, still in zip(members, active, strict=True)])
+            trained, held = epoch.train(members), epoch.look(members)
+            seconds = (time.perf_counter() - began) / sum(active)
+            found = [members[i].losses(trained, held, i) if still else None for i, still in enumerate(active)]
+            for member, still in zip(members, active, strict=True):
+                if still:
+                    member.state.engine = steps.how
+            sound = _close(pool, members, {i: row for i, row in enumerate(found) if row is not None}, seconds)
             for audience in audiences:
-                audience([members[i].state for i in active if members[i].fault is None])
+                audience([member.state for member in sound])
     for member in members:
         if not member.active:
             member.end(data.held_out is not None)
@@ -152,20 +161,15 @@ def _optimiser(pool: Pool, members: Sequence[Member]) -> Optimiser:
     return AdamW(pool, clips) if momentum is None else SGD(pool, clips, momentum)
 
 
-def _close(member: Member, steps: Steps, trained: Table, held: Table | None, seconds: float) -> None:
-    epoch = member.state.epoch
-    try:
-        losses = means(trained[0], steps.names, trained[1], epoch)
-        looked = {} if held is None else {"validation_loss": _total(means(held[0], steps.names, held[1], epoch))}
-    except DivergenceError as fault:
-        member.fault = fault
-        member.state.good.restore()
-        return
-    member.close(losses, looked, seconds)
-
-
-def _total(losses: Mapping[str, float]) -> float:
-    return sum(value for name, value in losses.items() if name != "gradient")
+def _close(pool: Pool, members: Sequence[Member], rows: Mapping[int, Row], seconds: float) -> list[Member]:
+    """Write down an epoch and keep the weights worth keeping, all at once; the members that it was finite for."""
+    pool.keep([*rows])
+    pool.keep_best([i for i, row in rows.items() if members[i].close(row, seconds)])
+    sound = [members[i] for i in rows]
+    for member in sound:
+        for observer in member.observers:
+            observer(member.state)
+    return sound
 
 
 def _work(pool: Pool, n: int, settings: Settings) -> int:

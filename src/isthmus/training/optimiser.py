@@ -5,8 +5,7 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -17,8 +16,7 @@ Call = Callable[[], object]
 BETAS, EPSILON = (0.9, 0.999), 1e-8
 
 
-@dataclass(frozen=True)
-class Pace:
+class Pace(NamedTuple):
     """A member's learning rate and weight decay in an epoch; a rate of None leaves it as it is."""
 
     rate: float | None

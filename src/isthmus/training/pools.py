@@ -48,6 +48,25 @@ class Pool:
     def mode(self, training: bool) -> None:
         self.module.train(training)
 
+    def begin_epoch(self, epochs: Sequence[int], rows: Sequence[Tensor]) -> None:
+        """Tell each member which of its epochs begins, and some of its rows to train on."""
+        for state, epoch, x in zip(self.states, epochs, rows, strict=True):
+            begin(state.module, epoch, x)
+
+    def draws(self, training: bool) -> bool:
+        """Whether a step may draw random numbers."""
+        return True
+
+    def keep(self, places: Sequence[int]) -> None:
+        """After a finite epoch of these members: see `State.keep`."""
+        for i in places:
+            self.states[i].keep()
+
+    def keep_best(self, places: Sequence[int]) -> None:
+        """Keep the weights of these members as their best so far."""
+        for i in places:
+            self.states[i].best_weights.take()
+
     def buffers(self) -> list[Tensor]:
         return list(self.module.buffers())
 
@@ -64,14 +83,14 @@ class Pool:
         module = self.module
         own = cast("Callable[[object], Terms]", module.objective)
         with self.precision():
-            return own(module(batch.x, batch.context, rngs[0], batch.weight))
+            return own(module(batch.x, batch.context, rngs[0], batch.weight, **batch.more))
 
     def precision(self) -> torch.autocast:
         """Matrix products in bfloat16 where that is asked for."""
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self.half, cache_enabled=False)
 
-    def thin(self, members: Sequence[object]) -> bool:
-        """Whether so many members rest that the others should be pooled anew."""
+    def thin(self, active: int) -> bool:
+        """Whether so few members are left that they should be pooled anew."""
         return False
 
     def alone(self, place: int, batch: Rows, rng: Generator) -> tuple[Terms, list[Tensor]]:
@@ -80,6 +99,13 @@ class Pool:
 
     def release(self) -> None:
         """Give every module memory of its own again."""
+
+
+def begin(module: nn.Module, epoch: int, x: Tensor) -> None:
+    """Tell a module that wants to hear of it which epoch begins, and some rows to train on."""
+    told = cast("Callable[[int, Tensor], None] | None", getattr(module, "begin_epoch", None))
+    if told is not None:
+        told(epoch, x)
 
 
 def holders(module: nn.Module) -> list[object]:

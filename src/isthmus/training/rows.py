@@ -15,12 +15,15 @@ Gather = Callable[[Tensor], object]
 class Rows:
     """x (N, D) in scaled units; weight (N,) with mean 1, or None; context (N,) what a code or decoder may need.
 
+    tangents (N, r, D): directions at each row, in scaled units, for what hears of them.
+
     A batch of P members' rows has a leading axis: x (P, N, D) and so on.
     """
 
     x: Tensor
     weight: Tensor | None = None
     context: Tensor | None = None
+    tangents: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.x)
@@ -38,13 +41,25 @@ class Rows:
         return self._each(lambda t: _room(t, index))
 
     def _each(self, change: Callable[[Tensor], Tensor]) -> Rows:
-        weight, context = (None if t is None else change(t) for t in (self.weight, self.context))
-        return Rows(change(self.x), weight, context)
+        return Rows(change(self.x), *(None if t is None else change(t) for t in self._beside))
+
+    @property
+    def _beside(self) -> tuple[Tensor | None, ...]:
+        return self.weight, self.context, self.tangents
+
+    @property
+    def more(self) -> dict[str, Tensor]:
+        """By name what only some modules hear of."""
+        return {} if self.tangents is None else {"tangents": self.tangents}
+
+    @property
+    def tensors(self) -> list[Tensor]:
+        """All that there is of each row."""
+        return [t for t in (self.x, *self._beside) if t is not None]
 
     def gathers(self, room: Rows) -> list[Gather]:
         """As `take`, into memory made before: calls that want the row numbers, flat."""
-        pairs = ((self.x, room.x), (self.weight, room.weight), (self.context, room.context))
-        return [_gather(t, out) for t, out in pairs if t is not None and out is not None]
+        return [_gather(t, out) for t, out in zip(self.tensors, room.tensors, strict=True)]
 
 
 def sizes(n: int, batch_size: int) -> list[int]:

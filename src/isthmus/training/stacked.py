@@ -14,9 +14,9 @@ from torch.func import functional_call
 from torch.overrides import TorchFunctionMode
 
 from isthmus.recording import Unrecordable, record
-from isthmus.training.pools import Pool, Terms, Unstackable, holders
+from isthmus.training.pools import Pool, Terms, Unstackable, begin, holders
 from isthmus.training.rows import Rows
-from isthmus.training.state import State
+from isthmus.training.state import Snapshot, State
 from isthmus.training.surroundings import Attributes, Randomness
 
 NUMBERS = (int, float, np.integer, np.floating)
@@ -41,6 +41,8 @@ class Stacked(Pool):
         learned = [f"module.{name}" for name, p in self.module.named_parameters() if p.requires_grad]
         self.parameters = [self._tensors[name].requires_grad_() for name in learned]
         self._stack_moments()
+        self._stack_snapshots()
+        self._restarts = [getattr(module, "restarts", None) for module in modules]
         self._loss = _Loss(self.module)
         self._draws: dict[tuple[bool, int], list[Draw]] = {}
 
@@ -60,12 +62,48 @@ class Stacked(Pool):
             for i, state in enumerate(self.states):
                 setattr(state.moments, name, [t[i] for t in stacked])
 
+    def _stack_snapshots(self) -> None:
+        """What the states keep, so that it is taken of all members at once."""
+        by_id = {id(t): self._tensors[f"module.{name}"] for name, t in live(self.module).items()}
+        self._live = [by_id[id(t)].detach() for t in self.module.state_dict(keep_vars=True).values()]
+        names = ("good", "latest", "best_weights")
+        self._kept = {name: Snapshot.stacked([getattr(state, name) for state in self.states]) for name in names}
+
+    def keep(self, places: Sequence[int]) -> None:
+        self._take(places, self._kept["good"], self._kept["latest"])
+        self._take(places, self._kept["latest"], self._live)
+
+    def keep_best(self, places: Sequence[int]) -> None:
+        self._take(places, self._kept["best_weights"], self._live)
+
+    def _take(self, places: Sequence[int], into: list[Tensor], source: list[Tensor]) -> None:
+        if len(places) == self.members:
+            torch._foreach_copy_(into, source)
+        elif places:
+            index = torch.tensor(places, device=self.device)
+            for kept, now in zip(into, source, strict=True):
+                kept.index_copy_(0, index, now.index_select(0, index))
+
+    def begin_epoch(self, epochs: Sequence[int], rows: Sequence[Tensor]) -> None:
+        clock = self._tensors.get("module.epoch")
+        if clock is None or None in self._restarts:
+            return super().begin_epoch(epochs, rows)
+        clock.copy_(clock.new_tensor(epochs))
+        for i, epoch in enumerate(epochs):
+            if 0 < epoch == self._restarts[i]:
+                begin(self.states[i].module, epoch, rows[i])
+        return None
+
+    def draws(self, training: bool) -> bool:
+        """Whether a step draws, as the first of its kind did."""
+        known = [draws for (mode, _), draws in self._draws.items() if mode == training]
+        return not known or any(known)
+
     def buffers(self) -> list[Tensor]:
         return [t for name, t in self._tensors.items() if not t.requires_grad]
 
-    def thin(self, members: Sequence[Any]) -> bool:
+    def thin(self, active: int) -> bool:
         """Half of the members rest: the others are better pooled anew."""
-        active = sum(member.active for member in members)
         return 0 < active <= len(self.states) // 2
 
     def objective(self, batch: Rows, rngs: Sequence[Generator]) -> Terms:
@@ -134,6 +172,8 @@ class Stacked(Pool):
             state.moments.step = self.step.clone()
             state.moments.first = [t.clone() for t in state.moments.first]
             state.moments.second = [t.clone() for t in state.moments.second]
+            for kept in (state.good, state.latest, state.best_weights):
+                kept.own()
 
 
 class _Loss(nn.Module):
@@ -146,7 +186,8 @@ class _Loss(nn.Module):
     def forward(self, given: Mapping[str, Tensor], rng: Generator) -> Terms:
         module = self.module
         buffers = list(module.buffers())
-        one = module(given["x"], given.get("context"), rng, given.get("weight"))
+        more = {name: given[name] for name in ("tangents",) if name in given}
+        one = module(given["x"], given.get("context"), rng, given.get("weight"), **more)
         terms = cast("Callable[[object], Terms]", module.objective)(one)
         if any(now is not before for now, before in zip(module.buffers(), buffers, strict=True)):
             raise Unstackable("a part puts another buffer in place of its own")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -65,6 +66,18 @@ class Snapshot:
 
     def tensors(self) -> list[Tensor]:
         return self._kept
+
+    def own(self) -> None:
+        """Give what was stacked memory of its own again."""
+        self._kept = [t.clone() for t in self._kept]
+
+    @staticmethod
+    def stacked(snapshots: Sequence[Snapshot]) -> list[Tensor]:
+        """What is kept of modules of one structure as one tensor for all, (P, …), which each keeps as a view."""
+        stacks = [torch.stack(parts) for parts in zip(*(one.tensors() for one in snapshots), strict=True)]
+        for i, one in enumerate(snapshots):
+            one._kept = [stack[i] for stack in stacks]
+        return stacks
 
 
 def _close_gaps(module: nn.Module) -> None:
@@ -131,15 +144,17 @@ class State:
         self.good, self.latest = self.latest, self.good
         self.latest.take()
 
-    def watch(self, loss: float) -> None:
-        """Note an epoch's watched loss, and keep the weights where it is the best so far."""
-        if loss < self.best:
+    def watch(self, loss: float) -> bool:
+        """Note an epoch's watched loss; whether it is the best so far."""
+        best = loss < self.best
+        if best:
             self.best, self.best_epoch = loss, self.epoch
-            self.best_weights.take()
         if loss < self.progress[0] - PROGRESS * abs(loss):
             self.progress = (loss, self.epoch)
+        return best
 
     def patience_spent(self, settings: Settings) -> bool:
         """Whether so many epochs went by without progress, those left out in which the loss itself still changes."""
-        last = max(self.progress[1], getattr(self.module, "settles", 0) - 1)
-        return settings.early_stopping and self.epoch - last >= settings.patience
+        if not settings.early_stopping or self.epoch - self.progress[1] < settings.patience:
+            return False
+        return self.epoch - (getattr(self.module, "settles", 0) - 1) >= settings.patience

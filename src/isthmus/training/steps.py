@@ -208,8 +208,7 @@ class Steps:
         `watch`: refuse a step that changes itself, or draws where no recording can follow.
         """
         randomness, attributes = Randomness(self.rngs, self.pool.device), Attributes(self.pool.holders())
-        given = [t for t in (room.x, room.weight, room.context) if t is not None]
-        touched = (*given, *self.pool.parameters, *self.pool.buffers(), *attributes.tensors())
+        touched = (*room.tensors, *self.pool.parameters, *self.pool.buffers(), *attributes.tensors())
         kept = [(t.data, t.detach().clone()) for t in touched]
         try:
             yield

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from torch import Tensor, nn
 
 from isthmus.errors import SettingError, nearest
+from isthmus.nn.along import Along, along, in_forward_mode
 
 
 class Network(nn.Module):
@@ -52,6 +53,10 @@ class Network(nn.Module):
             if self.training and name in self.heads:
                 heard.append(self.heads[name](x))
         return (x, *heard) if heard else x
+
+    def along(self, x: Tensor, u: Tensor) -> Along:
+        """What it gives, and how the logits change along directions u, (N, r, *shape): (N, r, outputs)."""
+        return in_forward_mode(self, x, u) if self.training and self.heads else along(self.trunk, x, u)
 
     def upto(self, name: str) -> nn.Sequential:
         """The stages up to and including the named one, which gives features (N, C, H, W) or (N, F).

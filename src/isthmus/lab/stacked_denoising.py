@@ -1,0 +1,74 @@
+"""Denoising layers, one on the codes of the other, on MNIST made harder; what they say, and start (Vincent 2010).
+
+Layers of sigmoids with tied weights, each trained by masking noise and the cross-entropy of numbers in [0, 1].
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from isthmus import codes, corruptions, decoders, encoders, likelihoods, networks
+from isthmus.classifier import Classifier
+from isthmus.data import load_data
+from isthmus.estimators import Autoencoder
+from isthmus.lab.experiment import Measured, Published, Settings
+from isthmus.pretraining import finetune
+from isthmus.stacking import stack
+from isthmus.trials import TO_THE_END, Split, split
+
+Array = NDArray[np.floating]
+TABLE = (
+    Published("rot, fine-tuned", "rot_error", 9.53),
+    Published("rot, linear on the third layer", "rot_probe", 10.0),
+    Published("rot, linear on pixels", "rot_raw_probe", 43.47),
+    Published("bg-rand, fine-tuned", "bg-rand_error", 10.30),
+)
+
+
+def measure(settings: Settings, seeds: Sequence[int]) -> Measured:
+    """Errors of the fine-tuned net and of linear layers on each set, in percent of its test rows."""
+    samples: dict[str, list[float]] = {}
+    for name in settings["sets"]:
+        rows = pictures(name)
+        for seed in seeds:
+            for key, value in _percent(settings, rows, seed).items():
+                samples.setdefault(f"{name.removeprefix('mnist-')}_{key}", []).append(value)
+    return Measured({key: float(np.mean(found)) for key, found in samples.items()}, samples=samples)
+
+
+def pictures(name: str) -> Split:
+    """A set's pictures with pixels in [0, 1]."""
+    found = split(load_data(name))
+    most = found.train.max()
+    return Split(found.train / most, found.test / most, found.test_labels, found.train_labels)
+
+
+def _percent(settings: Settings, rows: Split, seed: int) -> dict[str, float]:
+    own = {**TO_THE_END, "batch_size": settings["batch_size"], "device": settings["device"], "random_state": seed}
+    layers = stack([_layer(settings, own)] * settings["depth"], max_epochs=0, **own).fit(rows.train)
+    y, labels = np.asarray(rows.train_labels), np.asarray(rows.test_labels)
+    how = own | {"max_epochs": settings["epochs"], "learning_rate": settings["learning_rate"]}
+    tuned = finetune(layers, augmentation=corruptions.Masking(settings["tuned_masking"]), **how).fit(rows.train, y)
+
+    def read(X: Array, X_test: Array, scaling: str) -> float:
+        """By a linear layer."""
+        linear = own | {"max_epochs": settings["probe_epochs"], "learning_rate": settings["probe_rate"]}
+        return Classifier(networks.MLP(()), scaling=scaling, **linear).fit(X, y).score(X_test, labels)
+
+    right = {
+        "error": tuned.score(rows.test, labels),
+        "probe": read(layers.transform(rows.train), layers.transform(rows.test), "standard"),
+        "raw_probe": read(rows.train, rows.test, "global"),
+    }
+    return {key: 100 * (1 - float(share)) for key, share in right.items()}
+
+
+def _layer(settings: Settings, own: dict[str, Any]) -> Autoencoder:
+    """Its seed is the stack's: every layer has its own."""
+    how = own | {"max_epochs": settings["layer_epochs"], "learning_rate": settings["layer_rate"], "random_state": None}
+    parts = (encoders.Linear(), decoders.Tied(), codes.Activation("sigmoid"), corruptions.Masking(settings["masking"]))
+    return Autoencoder(settings["code_size"], *parts, likelihoods.Bernoulli(), scaling=None, **how)

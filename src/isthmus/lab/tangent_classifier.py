@@ -1,0 +1,51 @@
+"""The manifold tangent classifier: layers of contraction and curvature, fine-tuned along the first one's tangents.
+
+Sigmoid units with tied weights on pixels in [0, 1] (CAE+H), as in Rifai, Dauphin, Vincent, Bengio & Muller 2011.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from isthmus import codes, finetune, likelihoods, penalties, tangents, zoo
+from isthmus.estimators import Autoencoder
+from isthmus.lab.experiment import Settings
+from isthmus.trials import TO_THE_END, Split
+
+
+def untrained(settings: Settings, seed: int) -> Autoencoder:
+    curvature = penalties.Curvature(settings["curvature"], settings["noise"])
+    return zoo.contractive(
+        settings["units"],
+        hidden=(),
+        code=codes.Activation("sigmoid"),
+        likelihood=likelihoods.Bernoulli(),
+        penalty=penalties.Sum(contraction=penalties.Contraction(settings["strength"]), curvature=curvature),
+        scaling=None,
+        max_epochs=settings["epochs"],
+        batch_size=settings["batch_size"],
+        learning_rate=settings["learning_rate"],
+        random_state=seed,
+        **TO_THE_END,
+    )
+
+
+def errors(settings: Settings, first: Autoencoder, split: Split, seed: int) -> dict[str, float]:
+    """Test errors in percent of the stack, fine-tuned with tangents and without, on all labels and on some."""
+    X, y, U = split.train, np.asarray(split.train_labels), tangents.learned(first, split.train, settings["tangents"])
+    second = untrained(settings, seed).fit(first.transform(X))
+    error = {}
+    for name, n, epochs in (("", len(X), settings["tuned"]), ("_few", settings["labels"], settings["tuned_few"])):
+        for ending, how in (("", tangents.Propagation(settings["propagation"], probes=1)), ("_plain", None)):
+            classifier = finetune(
+                [first, second],
+                propagation=how,
+                max_epochs=epochs,
+                batch_size=settings["batch_size"],
+                learning_rate=settings["tuning_rate"],
+                random_state=seed,
+                **TO_THE_END,
+            )
+            classifier.fit(X[:n], y[:n], tangents=None if how is None else U[:n])
+            error[f"error{name}{ending}"] = 100 * (1 - classifier.score(split.test, split.test_labels))
+    return error
