@@ -610,7 +610,7 @@ WRONG = [
         networks.MLP(initialisation="bogus"),
         (
             "initialisation must be one of 'auto', 'uniform', 'standard', 'lecun', 'xavier', 'he', 'orthogonal', "
-            "'small'; got 'bogus'; in MLP"
+            "'mitchell', 'small'; got 'bogus'; in MLP"
         ),
     ),
     (networks.LeNet5("1989"), "variant must be one of 'modern', '1998'; got '1989'; in LeNet5"),

@@ -100,6 +100,7 @@ SLOTS = {
     "contraction of four layers": {"penalty": penalties.Contraction(0.7), "encoder": encoders.MLP((6, 5, 4))},
     "estimated contraction": {"penalty": penalties.Contraction(0.7, probes=2), "encoder": encoders.MLP((6, 5))},
     "contraction of tied layers": {"penalty": penalties.Contraction(0.7), "decoder": decoders.Tied()},
+    "curvature": {"penalty": penalties.Curvature(0.7, 0.3, draws=2)},
     "KL": {"penalty": penalties.KL(0.1, 2.0), "code": codes.Activation()},
     "L1": {"penalty": penalties.L1(0.4), "code": codes.TopK(2)},
     "divergence": {"penalty": penalties.Divergence(4.0), "code": codes.Gaussian()},

@@ -34,8 +34,8 @@ LINES = {
             ("digits", "--kind", "linear", "--set", "penalty.strength=2"),
             (
                 "no such setting: penalty.strength; in the kind 'linear', which leaves penalty at its default; "
-                "choose one first: --set penalty=commitment or contraction or dip or divergence or kl or l1 or "
-                "totalcorrelation or weights"
+                "choose one first: --set penalty=commitment or contraction or curvature or dip or divergence or kl or "
+                "l1 or totalcorrelation or weights"
             ),
         ),
         (

@@ -8,7 +8,7 @@ from sklearn.decomposition import PCA
 from sklearn.linear_model import LogisticRegression
 
 from isthmus.errors import DataError
-from isthmus.evidence.few_labels import accuracy, best_pca, curve, drawn
+from isthmus.evidence.few_labels import accuracy, best, curve, drawn
 from isthmus.trials import Split
 
 
@@ -65,4 +65,13 @@ def test_the_best_number_of_components_is_taken_for_each_size(rows):
     both = [curve(PCA(2).fit(rows.train), rows, (30, 60), seed) for seed in (0, 1)]
     assert np.max(alone) < 0.7
     assert np.min(both) > 0.95
-    np.testing.assert_array_equal(best_pca(rows, (1, 2), (30, 60), (0, 1)), both)
+    pcas = [[PCA(n).fit(rows.train)] * 2 for n in (1, 2)]
+    np.testing.assert_array_equal(best(pcas, rows, (30, 60), (0, 1), strengths=(1.0,)), both)
+
+
+def test_every_code_is_read_with_the_strength_that_serves_it_best(rows):
+    coder = PCA(2).fit(rows.train)
+    each = np.array([[curve(coder, rows, (12, 60), seed, 1, C) for seed in (0, 1, 2)] for C in (1e-6, 1.0)])
+    assert (each[1].mean(axis=0) > each[0].mean(axis=0) + 0.1).any()
+    found = best([[coder] * 3], rows, (12, 60), (0, 1, 2), strengths=(1e-6, 1.0))
+    np.testing.assert_array_equal(found.mean(axis=0), each.mean(axis=1).max(axis=0))

@@ -38,7 +38,7 @@ def test_pixels_and_components_are_read_as_told(small):
 
 def test_differences_are_of_one_seed_with_itself(small):
     curves = small.series["curves"]["digits, linear"]
-    assert list(curves) == ["pixels", "PCA", "denoising, mixture prior"]
+    assert list(curves) == ["pixels", "PCA", "mixture prior"]
     assert all(one["median"][0] < one["median"][1] for one in curves.values())  # more labels, more read
     margin = small.numbers["digits_linear_mixture"] - small.numbers["digits_linear_raw"]
     assert small.numbers["linear_over_raw"] <= margin

@@ -34,7 +34,7 @@ def test_rates_that_no_curve_reaches_do_not_pass():
 def test_a_net_of_lines_from_random_weights_does_not_hold(tmp_path):
     result = run(COMPRESSION, Protocol(seeds=1, settings=SHORT | {"linear": True}), tmp_path)
     assert result["holds"] is False
-    assert result["missed"] == ["gain_least"]
+    assert "gain_least" in result["missed"]
     assert [path.rpartition("/")[2] for path in result["figures"]] == ["compression-rates.png", "compression-photo.png"]
 
 

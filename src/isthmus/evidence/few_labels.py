@@ -16,6 +16,7 @@ from isthmus.trials import Split
 
 Array = NDArray[np.floating]
 Index = NDArray[np.intp]
+STRENGTHS = (0.1, 1.0, 10.0)  # C of the regressions that are tried
 
 
 def drawn(labels: ArrayLike, size: int, seed: int) -> Index:
@@ -39,8 +40,9 @@ def drawn(labels: ArrayLike, size: int, seed: int) -> Index:
 def accuracy(Z: Array, labels: ArrayLike, Z_test: Array, test_labels: ArrayLike, C: float = 1.0) -> float:
     """Share of test codes, (M, K), that a logistic regression names rightly, learned from codes Z, (N, K).
 
-    Codes are centred and divided by one number, the root mean square of all their entries, so that C, the inverse of
-    the strength of the regression's L2 penalty, means the same for every code, and wide directions stay wide.
+    Codes are centred and divided by one number, the root mean square of all their entries, so that units do not matter
+    and wide directions stay wide. C, the inverse of the strength of the regression's L2 penalty, then means the same
+    for codes of one size; between codes of several compare the `best`.
     """
     centre = Z.mean(axis=0, dtype=np.float64)
     scale = float(np.sqrt(np.square(Z - centre).mean())) or 1.0
@@ -48,24 +50,39 @@ def accuracy(Z: Array, labels: ArrayLike, Z_test: Array, test_labels: ArrayLike,
     return float(reader.score((Z_test - centre) / scale, test_labels))
 
 
-def curve(coder: Autoencoder | PCA, rows: Split, sizes: Sequence[int], seed: int, draws: int = 1) -> Array:
+def curve(
+    coder: Autoencoder | PCA, rows: Split, sizes: Sequence[int], seed: int, draws: int = 1, C: float = 1.0
+) -> Array:
     """That accuracy of the codes of labelled rows from so many of them, (sizes,), the mean over so many draws.
 
     `coder` is fitted; a seed draws the same rows for every coder.
     """
     Z, Z_test, y = coder.transform(rows.train), coder.transform(rows.test), np.asarray(rows.train_labels)
     found = [
-        [accuracy(Z[few], y[few], Z_test, np.asarray(rows.test_labels)) for few in chosen]
+        [accuracy(Z[few], y[few], Z_test, np.asarray(rows.test_labels), C) for few in chosen]
         for chosen in ([drawn(y, size, seed * draws + i) for size in sizes] for i in range(draws))
     ]
     return np.mean(found, axis=0)
 
 
-def best_pca(
-    rows: Split, components: Sequence[int], sizes: Sequence[int], seeds: Sequence[int], draws: int = 1
+def best(
+    coders: Sequence[Sequence[Autoencoder | PCA]],
+    rows: Split,
+    sizes: Sequence[int],
+    seeds: Sequence[int],
+    draws: int = 1,
+    strengths: Sequence[float] = STRENGTHS,
 ) -> Array:
-    """The curves of PCA of all rows, (seeds, sizes), each size with the number of components that serves it best."""
-    coders = [PCA(number, random_state=0).fit(rows.train) for number in components]
-    found = np.array([[curve(coder, rows, sizes, seed, draws) for seed in seeds] for coder in coders])
-    best = found.mean(axis=1).argmax(axis=0)  # of (components, sizes)
-    return np.take_along_axis(found, best[None, None, :], axis=0)[0]
+    """The curves, (seeds, sizes), of whichever coder and C serve each size best, on the mean over seeds.
+
+    `coders` are fitted: of each kind one a seed. The choice looks at test rows, which flatters every view alike.
+    """
+    found = np.array(
+        [
+            [curve(coder, rows, sizes, seed, draws, C) for coder, seed in zip(kind, seeds, strict=True)]
+            for kind in coders
+            for C in strengths
+        ]
+    )
+    choice = found.mean(axis=1).argmax(axis=0)  # of (kinds · strengths, sizes)
+    return np.take_along_axis(found, choice[None, None, :], axis=0)[0]

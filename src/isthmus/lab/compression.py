@@ -10,6 +10,7 @@ identity beside a perceptron. PCA is at its best too: the better of plain roundi
 have it, numbers decoded where training patches were on the average, and all its components, of which large steps
 leave the first ones. Rates are bytes written, by tables that training patches gave; rows are decoded from these
 bytes. JPEG codes the same photos whole, its headers counted; it knows each block's left neighbour, the others do not.
+Nets never learn from the photos that are coded, but their form was compared on them, which flatters the gain a little.
 
 Measured, over all seeds and β whose rate is at most 1 bit a pixel. `gain_least`, `gain_mean`: PSNR in dB above PCA's
 at the same rate; `gain_plain`: the least above PCA with plain rounding. `over_jpeg_least`, `over_jpeg_mean`: above
@@ -136,7 +137,7 @@ COMPRESSION = Experiment(
     lecture="data compression",
     reference="Ballé, Laparra & Simoncelli 2017",
     measure=measure,
-    expected={"gain_least": (">", 0)},
+    expected={"gain_least": (">", 0), "rate_least": ("<=", 0.15), "rate_most": (">=", 0.8)},
     settings={"photos": "bundled", "test": ("camera", "chelsea"), "patches": 2000, "side": 8, "hidden": (128,)}
     | {"betas": (0.5, 0.17, 0.06, 0.022, 0.0085), "steps": (18.0, 240.0), "threshold": 0.6, "linear": False}
     | {"epochs": 8, "batch_size": 128, "learning_rate": 2e-3},
