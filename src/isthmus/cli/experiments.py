@@ -151,7 +151,8 @@ def _table(result: Result) -> RenderableType:
     rows = [(one["row"], one["published"], one["ours"], _between(one["interval"])) for one in result["rows"]]
     table = columns([result["unit"] or "row", "published", "here", "95 % interval"], rows)
     budget = f" takes {result['budget']}" if result["budget"] else ""
-    tail = f"{result['seeds']} seeds: {result['command']}" if result["ran"] else f"not run: {result['command']}{budget}"
+    seeds = f"{result['seeds']} seed{'s' if result['seeds'] != 1 else ''}"
+    tail = f"{seeds}: {result['command']}" if result["ran"] else f"not run: {result['command']}{budget}"
     return Group(f"{result['name']}: {result['reference']}", table, tail)
 
 
