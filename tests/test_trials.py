@@ -53,3 +53,10 @@ def test_a_split_is_coded_on_both_sides_and_keeps_its_labels():
     np.testing.assert_array_equal(coded.test, pca.transform(rows.test))
     assert coded.test_labels is rows.test_labels
     assert coded.train_labels is rows.train_labels
+
+
+def test_pixels_are_shares_of_the_brightest_one_to_train_on():
+    rows = Split(np.array([[2.0, 8.0]]), np.array([[16.0, 4.0]]), np.array([1]), np.array([0])).unit()
+    np.testing.assert_array_equal(rows.train, [[0.25, 1.0]])
+    np.testing.assert_array_equal(rows.test, [[2.0, 0.5]])
+    assert (rows.train_labels.tolist(), rows.test_labels.tolist()) == ([0], [1])

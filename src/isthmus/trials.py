@@ -48,6 +48,11 @@ class Split:
     test_labels: Labels | None = None
     train_labels: Labels | None = None
 
+    def unit(self) -> Split:
+        """The same rows over the largest number of those to train on: pixels in [0, 1]."""
+        most = self.train.max()
+        return replace(self, train=self.train / most, test=self.test / most)
+
     def coded(self, coder: Any) -> Split:
         """The same rows as a fitted transformer codes them, an `Autoencoder` or a PCA."""
         return replace(self, train=coder.transform(self.train), test=coder.transform(self.test))

@@ -79,9 +79,7 @@ def measure(settings: Settings, seeds: Sequence[int]) -> Measured:
 
 def digits(name: str) -> Split:
     """A set's digits with pixels in [0, 1], which are taken for the probabilities of bits."""
-    data = split(load_data(name))
-    most = data.train.max()
-    return Split(data.train / most, data.test / most, data.test_labels, data.train_labels)
+    return split(load_data(name)).unit()
 
 
 def stacked(settings: Settings, X: Array, seed: int) -> Pipeline:

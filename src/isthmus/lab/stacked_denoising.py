@@ -42,9 +42,7 @@ def measure(settings: Settings, seeds: Sequence[int]) -> Measured:
 
 def pictures(name: str) -> Split:
     """A set's pictures with pixels in [0, 1]."""
-    found = split(load_data(name))
-    most = found.train.max()
-    return Split(found.train / most, found.test / most, found.test_labels, found.train_labels)
+    return split(load_data(name)).unit()
 
 
 def _percent(settings: Settings, rows: Split, seed: int) -> dict[str, float]:
