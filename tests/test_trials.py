@@ -60,3 +60,13 @@ def test_pixels_are_shares_of_the_brightest_one_to_train_on():
     np.testing.assert_array_equal(rows.train, [[0.25, 1.0]])
     np.testing.assert_array_equal(rows.test, [[2.0, 0.5]])
     assert (rows.train_labels.tolist(), rows.test_labels.tolist()) == ([0], [1])
+
+
+def test_the_first_rows_keep_their_labels():
+    rows = Split(np.arange(6.0).reshape(3, 2), np.zeros((4, 2)), None, np.array([7, 8, 9]))
+    few = rows.first(2)
+    np.testing.assert_array_equal(few.train, [[0, 1], [2, 3]])
+    assert few.train_labels.tolist() == [7, 8]
+    assert (len(few.test), few.test_labels) == (4, None)
+    assert len(rows.first(None).train) == len(rows.first(9).train) == 3
+    assert Split(rows.train, rows.test).first(1).train_labels is None

@@ -53,6 +53,11 @@ class Split:
         most = self.train.max()
         return replace(self, train=self.train / most, test=self.test / most)
 
+    def first(self, n: int | None) -> Split:
+        """With no more than n rows to train on; None, all."""
+        labels = None if self.train_labels is None else np.asarray(self.train_labels)[:n]
+        return replace(self, train=self.train[:n], train_labels=labels)
+
     def coded(self, coder: Any) -> Split:
         """The same rows as a fitted transformer codes them, an `Autoencoder` or a PCA."""
         return replace(self, train=coder.transform(self.train), test=coder.transform(self.test))

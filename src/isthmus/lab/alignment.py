@@ -78,9 +78,7 @@ def measure(settings: Settings, seeds: Sequence[int]) -> Measured:
 
 def _rows(settings: Settings) -> Split:
     """Digits in [0, 1], as many to train on as asked."""
-    rows, n = split(load_data(settings["data"])), settings["rows"]
-    train, test = ((X / rows.train.max()).astype(np.float32) for X in (rows.train[:n], rows.test))
-    return Split(train, test, rows.test_labels, np.asarray(rows.train_labels)[:n])
+    return split(load_data(settings["data"])).unit().first(settings["rows"])
 
 
 def _untrained(settings: Settings, rows: Split, seed: int) -> Autoencoder:

@@ -20,7 +20,6 @@ again, with `copies` of each labelled row, distorted as the autoencoder saw them
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from functools import partial
 from itertools import product
 from typing import TYPE_CHECKING, Any
@@ -75,10 +74,9 @@ def measure(settings: Settings, seeds: Sequence[int]) -> Measured:
 
 def _percent(settings: Settings, seeds: Sequence[int], name: str) -> dict[str, Array]:
     """Accuracies in % of a set as each view shows it, (seeds, readers, sizes)."""
-    data, sizes, n = load_data(name), settings["sizes"], settings["rows"]
-    rows, shape = split(data), data.input_shape or ()
-    y = np.asarray(rows.train_labels)[:n]
-    rows = replace(rows, train=rows.train[:n], train_labels=y)
+    data, sizes = load_data(name), settings["sizes"]
+    rows, shape = split(data).first(settings["rows"]), data.input_shape or ()
+    y = np.asarray(rows.train_labels)
     draws = [[of_each_class(y, max(sizes), [seed, i]) for i in range(settings["draws"])] for seed in seeds]
     makers = {kind: partial(_untrained, kind, settings, shape, len(rows.train)) for kind in settings["kinds"]}
     codes = coders.trained(makers, seeds, rows, settings["mixture_epochs"])

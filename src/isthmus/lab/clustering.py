@@ -20,7 +20,6 @@ others', mean over seeds less two standard errors; `ahead`: share of seeds where
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
@@ -49,8 +48,8 @@ def measure(settings: Settings, seeds: Sequence[int]) -> Measured:
     """Train for each seed, cluster every view, and hold the clusters against the classes."""
     kind = settings["kind"]
     data = load_data(settings["data"])
-    rows = split(data)
-    rows, y = replace(rows, train=rows.train[: settings["rows"]]), np.asarray(rows.test_labels)
+    rows = split(data).first(settings["rows"])
+    y = np.asarray(rows.test_labels)
     clusters = len(np.unique(y))
     makers = _makers(settings, data.input_shape or ())
     codes = coders.trained(makers, seeds, rows, settings["mixture_epochs"])

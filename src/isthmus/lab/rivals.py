@@ -35,11 +35,8 @@ JUDGED = 2000  # test rows at which the Jacobian is taken
 
 
 def rows(name: str) -> Split:
-    """A set's pictures with pixels in [0, 1], float32."""
-    found = split(load_data(name))
-    most = found.train.max()
-    train, test = ((X / most).astype(np.float32) for X in (found.train, found.test))
-    return Split(train, test, found.test_labels, found.train_labels)
+    """A set's pictures with pixels in [0, 1]."""
+    return split(load_data(name)).unit()
 
 
 def untrained(kind: str, settings: Settings, seed: int) -> Autoencoder:

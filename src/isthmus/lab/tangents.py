@@ -72,10 +72,7 @@ def measure(settings: Settings, seeds: Sequence[int]) -> Measured:
 
 def _rows(settings: Settings, seed: int) -> Split:
     """Images in [0, 1]: some to train on, and test rows."""
-    split, n = split_classes(load_data(settings["data"]), seed), settings["rows"] or None
-    peak = np.float32(split.train.max())
-    train, test = (np.asarray(X / peak, dtype=np.float32) for X in (split.train[:n], split.test))
-    return Split(train, test, split.test_labels, None if split.train_labels is None else split.train_labels[:n])
+    return split_classes(load_data(settings["data"]), seed).unit().first(settings["rows"] or None)
 
 
 def _shares(settings: Settings, ae: Autoencoder, split: Split, side: int, counts: Sequence[int]) -> Array:

@@ -44,8 +44,8 @@ DRAWN = 8  # digits in the picture
 def measure(settings: Settings, seeds: Sequence[int]) -> Measured:
     """Train one for each size and seed, and judge it and PCA on the held-out digits."""
     data = load_data(settings["data"])
-    rows, most = split(data), float(data.X.max())
-    train, test = (part[: settings["rows"]] / np.float32(most) for part in (rows.train, rows.test))
+    rows = split(data).unit().first(settings["rows"])
+    train, test = rows.train, rows.test
     untrained = deep if settings["stacked"] else shallow
     trained = {size: [untrained(settings, size, seed) for seed in seeds] for size in settings["sizes"]}
     for found in trained.values():
