@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import os
+
 import numpy as np
 import pytest
 from scipy.stats import sem
 from sklearn.decomposition import PCA
 
 from isthmus.data import Dataset, load_data
-from isthmus.errors import DataError
-from isthmus.trials import Split, split_classes, surely
+from isthmus.errors import DataError, SettingError
+from isthmus.trials import Split, side_by_side, split_classes, surely
 
 
 def test_each_seed_holds_out_other_rows_as_many_of_each_class():
@@ -70,3 +72,21 @@ def test_the_first_rows_keep_their_labels():
     assert (len(few.test), few.test_labels) == (4, None)
     assert len(rows.first(None).train) == len(rows.first(9).train) == 3
     assert Split(rows.train, rows.test).first(1).train_labels is None
+
+
+def _halved(number, by):
+    if not number:
+        raise SettingError("nothing to halve", "in number", "a number", "give one")
+    return number / by, os.getpid()
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_tasks_side_by_side_come_back_in_order(n_jobs):
+    found = side_by_side(_halved, [(4, 2), (9, 3), (10, 4)], n_jobs)
+    assert [value for value, _ in found] == [2, 3, 2.5]
+    assert (os.getpid() in {where for _, where in found}) == (n_jobs == 1)
+
+
+def test_a_fault_beside_others_is_told_as_here():
+    with pytest.raises(SettingError, match=r"^nothing to halve; in number; a number; give one$"):
+        side_by_side(_halved, [(4, 2), (0, 3)], 2)

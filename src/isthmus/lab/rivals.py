@@ -19,7 +19,7 @@ from isthmus.evidence.contraction import jacobian_norms
 from isthmus.lab import drawing
 from isthmus.lab.experiment import Measured, Published, Settings
 from isthmus.pretraining import finetune
-from isthmus.trials import TO_THE_END, Split, split
+from isthmus.trials import TO_THE_END, Split, side_by_side, split
 
 NAMES = {
     "cae": "contractive",
@@ -70,10 +70,10 @@ def machine(settings: Settings, seed: int) -> BoltzmannMachine:
 
 def measured(settings: Settings, seeds: Sequence[int]) -> Measured:
     """Test errors in percent after fine-tuning, and Jacobian norms before it, of all six for each seed."""
-    found = rows(settings["data"])
     kinds = settings["kinds"]
-    trials = {kind: np.array([_trial(kind, settings, seed, found) for seed in seeds]) for kind in kinds}
-    errors, norms = ({kind: trials[kind][:, i] for kind in kinds} for i in (0, 1))
+    tasks = [(kind, settings, seed) for kind in kinds for seed in seeds]
+    trials = np.reshape(side_by_side(_trial, tasks, settings["n_jobs"]), (len(kinds), len(seeds), 2))
+    errors, norms = (dict(zip(kinds, trials[:, :, i], strict=True)) for i in (0, 1))
     numbers = {f"{kind}_error": errors[kind].mean() for kind in kinds}
     numbers |= {f"{kind}_jacobian": norms[kind].mean() for kind in kinds}
     numbers["gap"] = errors["plain"].mean() - errors["cae"].mean()
@@ -86,12 +86,14 @@ def measured(settings: Settings, seeds: Sequence[int]) -> Measured:
     return Measured(numbers, {"errors": lambda figure: draw(figure, series)}, series, samples)
 
 
-def _trial(kind: str, settings: Settings, seed: int, found: Split) -> tuple[float, float]:
+def _trial(kind: str, settings: Settings, seed: int) -> tuple[float, float]:
     """Test error in percent after fine-tuning, and the mean norm of the code's Jacobian before it."""
+    found = rows(settings["data"])
     trained = machine(settings, seed) if kind == "rbm" else untrained(kind, settings, seed)
     trained.fit(found.train)
     norm = float(jacobian_norms(trained, found.test[:JUDGED]).mean())
     how = {"batch_size": settings["batch_size"], "learning_rate": settings["tuning_rate"]}
+    how |= {"label_smoothing": settings["smoothing"]}
     tuned = finetune(trained, max_epochs=settings["tuning_epochs"], random_state=seed, **how, **TO_THE_END)
     tuned.fit(found.train, np.asarray(found.train_labels))
     return 100 * (1 - tuned.score(found.test, found.test_labels)), norm
