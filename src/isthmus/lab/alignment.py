@@ -47,7 +47,8 @@ def measure(settings: Settings, seeds: Sequence[int]) -> Measured:
     fitted = [_untrained(settings, rows, seed) for seed in seeds]
     fit_all(fitted, rows.train)
     angles: list[float] = np.linspace(1, 359, settings["angles"]).round().tolist()
-    reader = Classifier(networks.MLP((128,)), max_epochs=settings["reader_epochs"], random_state=0, device="cpu")
+    how = {"scaling": "global", "max_epochs": settings["reader_epochs"], "random_state": 0, "device": "cpu"}
+    reader = Classifier(networks.MLP((128,)), **how)  # a scale a pixel would make much of blur at the edges
     reader.fit(rows.train, np.asarray(rows.train_labels))
     test = Turned(rows.test, np.asarray(rows.test_labels), reader, angles)
     untouched, found = test.judged(lambda X: X), [test.judged(ae.reconstruct) for ae in fitted]
