@@ -20,7 +20,7 @@ TREES = {name: ast.parse(path.read_text(encoding="utf-8")) for name, path in zip
 LAYERS = (
     ("errors", "plain", "threads", "recording"),
     ("_constraints", "_files", "_signatures"),
-    ("_spec", "coding", "data", "threshold"),
+    ("_spec", "coding", "data", "distortion", "threshold"),
     ("nn", "kernels", "handmade"),
     ("priors",),
     ("codes", "corruptions", "decoders", "encoders", "likelihoods", "networks", "passes"),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
@@ -12,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.decomposition import PCA
 
+from isthmus import distortion
 from isthmus.coding import EntropyCoder, Symbols
 from isthmus.data.photos import Photo, tiles, untiled
 from isthmus.estimators import Autoencoder
@@ -51,9 +51,8 @@ def above(points: Sequence[Point], curves: Sequence[Curve]) -> Array:
 
 
 def psnr(X: Array, X_hat: Array) -> float:
-    """10 log₁₀(255² / mse) in dB of rows in [0, 255] and what they decode to, cut to that range."""
-    mse = float(np.mean(np.square(X - np.clip(X_hat, 0, PEAK), dtype=np.float64)))
-    return 10 * math.log10(PEAK**2 / mse) if mse else math.inf
+    """In dB, of rows in [0, 255] and what they decode to, cut to that range."""
+    return distortion.psnr(X, np.clip(X_hat, 0, PEAK), PEAK)
 
 
 def quantised(Z: Array, step: float, threshold: float = 0.5) -> Symbols:

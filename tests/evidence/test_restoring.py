@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 import pytest
 from scipy.signal import medfilt2d
@@ -11,20 +9,10 @@ from sklearn.decomposition import PCA
 
 from isthmus import corruptions
 from isthmus.errors import DataError, SettingError
-from isthmus.evidence.restoring import Projection, corrupted, median, precision, psnr
+from isthmus.evidence.restoring import Projection, corrupted, median, precision
 
 RNG = np.random.default_rng(0)
 ROWS = RNG.uniform(0.2, 0.8, size=(300, 12))
-
-
-def test_psnr_is_its_formula():
-    X = RNG.normal(size=(5, 4))
-    assert psnr(X, X + 0.1) == pytest.approx(20)
-    assert psnr(X, X + 5.1, peak=255) == pytest.approx(20 * math.log10(255 / 5.1))
-    assert psnr(X, X) == math.inf
-    with pytest.raises(DataError) as fault:
-        psnr(X, X[:2])
-    assert str(fault.value) == "rows of shape (5, 4) and (2, 4); in psnr; the same shape"
 
 
 def test_noise_is_that_of_the_corruption():

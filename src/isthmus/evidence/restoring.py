@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,21 +28,6 @@ def corrupted(corruption: Spec, X: Array, known: Array, shape: Shape, seed: int)
     with torch.no_grad():
         noisy: Array = built(torch.as_tensor(np.array(X)), rng)[0].numpy()
     return noisy
-
-
-def psnr(X: ArrayLike, X_hat: ArrayLike, peak: float = 1.0) -> float:
-    """10 log₁₀(peak² / mean squared difference) of rows and their restorations, in dB; infinite where they are equal.
-
-    Raises
-    ------
-    DataError
-        Where their shapes differ.
-    """
-    rows, restored = np.asarray(X, dtype=np.float64), np.asarray(X_hat, dtype=np.float64)
-    if rows.shape != restored.shape:
-        raise DataError(f"rows of shape {rows.shape} and {restored.shape}", "in psnr", "the same shape")
-    error = float(np.mean(np.square(rows - restored)))
-    return 10 * math.log10(peak**2 / error) if error > 0 else math.inf
 
 
 def median(X: Array, shape: Shape, side: int = 3) -> Array:

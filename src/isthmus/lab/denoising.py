@@ -27,8 +27,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isthmus import corruptions, encoders, likelihoods
+from isthmus.distortion import psnr
 from isthmus.estimators import Autoencoder
-from isthmus.evidence.restoring import Projection, corrupted, median, precision, psnr
+from isthmus.evidence.restoring import Projection, corrupted, median, precision
 from isthmus.lab import drawing, stacked_denoising
 from isthmus.lab.experiment import Experiment, Measured, Settings
 from isthmus.lab.stacked_denoising import pictures

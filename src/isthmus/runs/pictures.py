@@ -17,6 +17,7 @@ from isthmus.data.images import find_images, read_all
 from isthmus.data.pictures import LOSSLESS, SUFFIXES, Picture, full_scale, read_picture, write_picture
 from isthmus.data.reading import missing
 from isthmus.data.tiles import Restore, bands, tiling
+from isthmus.distortion import decibels
 from isthmus.enlarging import at, can_be_enlarged
 from isthmus.errors import DataError, RunError, SettingError
 from isthmus.estimators import Autoencoder
@@ -202,7 +203,7 @@ def psnr(pixels: np.ndarray, truth: np.ndarray) -> float | None:
         np.mean(np.square(a / full_scale(pixels) - b / full_scale(truth)))
         for a, b in zip(pixels, truth, strict=True)  # a channel at a time
     ])  # fmt: skip
-    return -10 * math.log10(mse) if mse > 0 else None
+    return decibels(float(mse)) if mse > 0 else None
 
 
 def _mean_psnr(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
