@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from matplotlib.figure import Figure
+from matplotlib.image import imread
 
 from isthmus import lab
 from isthmus.cli import main
@@ -118,6 +119,19 @@ def test_pictures_are_put_into_words(tmp_path):
     assert picture["caption"] == "Fair coins; Foul. A table"
     assert result["figures"] == [picture["path"]] == [str(tmp_path / "coin-tosses.png")]
     assert (tmp_path / "coin-tosses.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize(("n", "named"), [(2, "a0, a1"), (5, "a0, a1, a2 and 2 more")])
+def test_pictures_of_a_run_that_does_not_hold_say_so(n, named, tmp_path):
+    keys = [f"a{i}" for i in range(n)]
+    drawing = replace(
+        COIN,
+        measure=lambda settings, seeds: Measured(dict.fromkeys(keys, 0), {"tosses": tossed}),
+        expected=dict.fromkeys(keys, (">", 1)),
+    )
+    (picture,) = run(drawing, Protocol(), tmp_path)["pictures"]
+    assert picture["caption"] == f"Fair coins; Foul. A table (not so in this run, which missed {named})"
+    assert (imread(picture["path"])[..., :3] @ [1, -1, 0] > 0.5).any()  # it stands there in red
 
 
 def test_settings_seeds_and_the_full_protocol_change_it(tmp_path):

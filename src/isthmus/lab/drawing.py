@@ -5,6 +5,7 @@ Every colour comes with a marker and a line style of its own, so that nothing is
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -43,6 +44,7 @@ STYLE: dict[RcKeyType, Any] = {
 }
 DIGITS = 4  # that a picture shows of a number, at most
 SIDE = 61  # points a side of a field
+WORDS = 10  # letters of a title an inch
 
 
 def rounded(value: Json, digits: int = DIGITS) -> Json:
@@ -101,6 +103,12 @@ def banded(figure: Figure, panels: Mapping[str, Panel], title: str, **how: Any) 
             axes.label_outer()
     figure.suptitle(title)
     figure.legend(*row[0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
+
+
+def deny(figure: Figure, words: str) -> None:
+    """A line in red under the title of the whole, or above all where it has none."""
+    title, lines = figure.get_suptitle(), textwrap.fill(words, round(WORDS * figure.get_size_inches()[0]))
+    figure.suptitle(f"{title}\n{lines}" if title else lines, color="#b00020", fontsize="medium")
 
 
 def shares(axes: Axes, at: ArrayLike, found: Mapping[str, Sequence[float]], label: str, place: int) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,13 +15,14 @@ from isthmus._constraints import Each, OneOf, check, check_names
 from isthmus._files import atomic
 from isthmus.errors import IsthmusError, SettingError
 from isthmus.lab.captions import caption, described
-from isthmus.lab.drawing import STYLE
+from isthmus.lab.drawing import STYLE, deny
 from isthmus.lab.experiment import Experiment, Measured, missed
 from isthmus.plain import plain
 from isthmus.runs.examining import can_draw
 from isthmus.runs.folder import make_folder, write_json
 
 SIZE = (7.0, 4.0)  # inches
+MOST = 3  # missed bounds that are named below a picture
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,7 @@ def run(experiment: Experiment, protocol: Protocol, out: Path) -> dict[str, Any]
         seconds = time.perf_counter() - began
         numbers = {key: float(value) for key, value in measured.numbers.items()}
         failed = missed(numbers, expected)
-        pictures = _draw(stem(experiment.name, protocol.full), measured, out)
+        pictures = _draw(stem(experiment.name, protocol.full), measured, failed, out)
     result = introduced(experiment, protocol) | {
         "seeds": seeds,
         "settings": plain(settings),
@@ -155,7 +156,7 @@ def _like(default: Any, value: Any, name: str) -> Any:
     return value
 
 
-def _draw(stem: str, measured: Measured, out: Path) -> list[dict[str, str]]:
+def _draw(stem: str, measured: Measured, failed: Sequence[str], out: Path) -> list[dict[str, str]]:
     """One PNG a figure, and the picture in words; none where the packages that draw are not installed."""
     if not can_draw():
         return []
@@ -167,8 +168,18 @@ def _draw(stem: str, measured: Measured, out: Path) -> list[dict[str, str]]:
         for name, draw in measured.figures.items():
             figure = Figure(figsize=SIZE, layout="constrained")
             draw(figure)
+            words = caption(figure)
+            if failed:  # for titles state the claim
+                denied = _denied(failed)
+                deny(figure, denied)
+                words = f"{words} ({denied})"
             path = out / f"{stem}-{name}.png"
             with atomic(path) as beside:
                 figure.savefig(beside, dpi=120)
-            pictures.append({"path": str(path), "caption": caption(figure), "alt": described(figure)})
+            pictures.append({"path": str(path), "caption": words, "alt": described(figure)})
     return pictures
+
+
+def _denied(failed: Sequence[str]) -> str:
+    more = f" and {len(failed) - MOST} more" if len(failed) > MOST else ""
+    return f"not so in this run, which missed {', '.join(failed[:MOST])}{more}"
