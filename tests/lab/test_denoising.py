@@ -46,7 +46,7 @@ def test_the_full_protocol_in_small(monkeypatch):
 
     monkeypatch.setattr(stacked_denoising, "load_data", some)
     little = {"code_size": 60, "layer_epochs": 10, "epochs": 20, "probe_epochs": 20, "device": "cpu", "masking": 0.1}
-    little |= {"learning_rate": 0.01, "layer_rate": 0.01}
+    little |= {"learning_rate": 0.01, "layer_rate": 0.01, "n_jobs": 1}
     measured = DENOISING.measure({**DENOISING.settings, **DENOISING.full, **little}, range(1))
     keys = {f"{name}_{key}" for name in ("rot", "bg-rand") for key in ("error", "probe", "raw_probe")}
     assert set(measured.numbers) == set(measured.samples) == keys

@@ -18,9 +18,10 @@ from isthmus.estimators import Autoencoder
 from isthmus.lab.experiment import Measured, Published, Settings
 from isthmus.pretraining import finetune
 from isthmus.stacking import stack
-from isthmus.trials import TO_THE_END, Split, split
+from isthmus.trials import TO_THE_END, Split, side_by_side, split
 
 Array = NDArray[np.floating]
+KEYS = ("error", "probe", "raw_probe")
 TABLE = (
     Published("rot, fine-tuned", "rot_error", 9.53),
     Published("rot, linear on the third layer", "rot_probe", 10.0),
@@ -31,13 +32,15 @@ TABLE = (
 
 def measure(settings: Settings, seeds: Sequence[int]) -> Measured:
     """Errors of the fine-tuned net and of linear layers on each set, in percent of its test rows."""
-    samples: dict[str, list[float]] = {}
-    for name in settings["sets"]:
-        rows = pictures(name)
-        for seed in seeds:
-            for key, value in _percent(settings, rows, seed).items():
-                samples.setdefault(f"{name.removeprefix('mnist-')}_{key}", []).append(value)
-    return Measured({key: float(np.mean(found)) for key, found in samples.items()}, samples=samples)
+    sets = settings["sets"]
+    tasks = [(settings, name, seed) for name in sets for seed in seeds]
+    found = np.reshape(side_by_side(_percent, tasks, settings["n_jobs"]), (len(sets), len(seeds), len(KEYS)))
+    samples = {
+        f"{name.removeprefix('mnist-')}_{key}": values.tolist()
+        for name, one in zip(sets, found, strict=True)
+        for key, values in zip(KEYS, one.T, strict=True)
+    }
+    return Measured({key: float(np.mean(values)) for key, values in samples.items()}, samples=samples)
 
 
 def pictures(name: str) -> Split:
@@ -45,7 +48,9 @@ def pictures(name: str) -> Split:
     return split(load_data(name)).unit()
 
 
-def _percent(settings: Settings, rows: Split, seed: int) -> dict[str, float]:
+def _percent(settings: Settings, name: str, seed: int) -> list[float]:
+    """Of `KEYS`, in percent of a set's test rows."""
+    rows = pictures(name)
     own = {**TO_THE_END, "batch_size": settings["batch_size"], "device": settings["device"], "random_state": seed}
     layers = stack([_layer(settings, own)] * settings["depth"], max_epochs=0, **own).fit(rows.train)
     y, labels = np.asarray(rows.train_labels), np.asarray(rows.test_labels)
@@ -57,12 +62,12 @@ def _percent(settings: Settings, rows: Split, seed: int) -> dict[str, float]:
         linear = own | {"max_epochs": settings["probe_epochs"], "learning_rate": settings["probe_rate"]}
         return Classifier(networks.MLP(()), scaling=scaling, **linear).fit(X, y).score(X_test, labels)
 
-    right = {
-        "error": tuned.score(rows.test, labels),
-        "probe": read(layers.transform(rows.train), layers.transform(rows.test), "standard"),
-        "raw_probe": read(rows.train, rows.test, "global"),
-    }
-    return {key: 100 * (1 - float(share)) for key, share in right.items()}
+    right = (
+        tuned.score(rows.test, labels),
+        read(layers.transform(rows.train), layers.transform(rows.test), "standard"),
+        read(rows.train, rows.test, "global"),
+    )
+    return [100 * (1 - float(share)) for share in right]
 
 
 def _layer(settings: Settings, own: dict[str, Any]) -> Autoencoder:
