@@ -75,6 +75,7 @@ def test_a_net_with_two_attractors_and_a_repeller_between_them():
     np.testing.assert_allclose(found.ends, np.sign(X) * place, atol=1e-12)
     np.testing.assert_array_equal(found.nearest, (X[:, 0] > 0).astype(int))
     assert found.arrived.all()
+    assert found.reached == 2
     np.testing.assert_allclose(spectral_radius(ae, [[0.0], [place]]), [2, 2 * (1 - place**2)], rtol=1e-9)
 
 

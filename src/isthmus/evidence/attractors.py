@@ -47,6 +47,11 @@ class Attraction:
         """Which ends are training rows, (N,): within a tenth of that distance."""
         return self.distance < ON_A_ROW
 
+    @property
+    def reached(self) -> int:
+        """How many training rows are ended on."""
+        return len(np.unique(self.nearest[self.arrived]))
+
 
 def attraction(ae: Autoencoder, X_train: ArrayLike, X: ArrayLike, iterations: int = ITERATIONS) -> Attraction:
     """Iterate x ← g(f(x)) from rows X, (N, D), and see which of the rows X_train, (M, D), each ends at.
