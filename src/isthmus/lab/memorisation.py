@@ -70,7 +70,7 @@ class Trial:
 def measure(settings: Settings, seeds: Sequence[int]) -> Measured:
     """Train an indexer and a sound net for each seed, and follow new rows through both."""
     data = load_data(settings["data"])
-    rows = split(data)
+    rows, shape = split(data), data.input_shape or (1, 1, data.X.shape[1])
     new = rows.test[: settings["new"]]
     few = [np.random.default_rng(seed).permutation(rows.train)[: settings["points"]] for seed in seeds]
     indexers = [_indexer(settings, seed) for seed in seeds]
@@ -91,7 +91,6 @@ def measure(settings: Settings, seeds: Sequence[int]) -> Measured:
     }
     ends = {name: drawing.over_seeds(shares) for name, shares in zip(NAMES, arrived, strict=True)}
     series = {"ends": ends, **_codes(groups[0][0])}
-    shape = data.input_shape or (1, 1, rows.train.shape[1])
     followed = {f"{n}×": iterate(indexers[0].reconstruct, new[:SHOWN], n) for n in AFTER}
     images = {name: pictures.reshape(-1, *shape)[:, 0] for name, pictures in followed.items()}
     figures = {
