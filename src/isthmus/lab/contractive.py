@@ -145,5 +145,5 @@ CONTRACTIVE = Experiment(
     expected_full={"cae_error": ("<=", 1.2), "gap": (">=", 0.3), "rank_correlation": (">=", 0.8)},
     published=rivals.TABLE,
     unit="test error, %",
-    budget="an hour on 2 cores for 5 seeds",
+    budget="45 minutes on 2 cores for 5 seeds",
 )

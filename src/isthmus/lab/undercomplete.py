@@ -144,5 +144,5 @@ UNDERCOMPLETE = Experiment(
     expected_full={"error_30": ("<=", 3.00), "ratio_30": ("<", 1)},
     published=(Published("deep autoencoder", "error_30", 3.00), Published("PCA", "pca_30", 13.87)),
     unit="squared error a test digit, codes of 30 numbers",
-    budget="an hour a seed on 2 cores",
+    budget="an hour a seed on a core",
 )
