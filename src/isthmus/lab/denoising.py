@@ -139,9 +139,10 @@ DENOISING = Experiment(
     settings={"sets": ("digits",), "gaussian": 0.5, "masking": 0.5, "salt": 0.4, "shown": 1.0, "hidden": (256,)}
     | {"code_size": 64, "epochs": 100, "batch_size": 128, "learning_rate": 1e-2, "device": "cpu", "depth": 3}
     | {"layer_epochs": 100, "layer_rate": 1e-3, "probe_epochs": 60, "probe_rate": 1e-2, "tuned_masking": 0.0}
-    | {"n_jobs": 1},
+    | {"smoothing": 0.0, "n_jobs": 1},
     full={"sets": ("mnist-rot", "mnist-bg-rand"), "masking": 0.25, "code_size": 1000, "epochs": 60, "batch_size": 100}
-    | {"layer_rate": 2e-3, "learning_rate": 2e-3, "tuned_masking": 0.25, "device": "auto", "n_jobs": -1},
+    | {"layer_rate": 2e-3, "learning_rate": 2e-3, "tuned_masking": 0.25, "smoothing": 0.1, "device": "auto"}
+    | {"n_jobs": -1},
     expected_full={"rot_error": ("<=", 9.5), "rot_probe": ("<=", 10)},
     published=stacked_denoising.TABLE,
     unit="test error, %",

@@ -55,6 +55,7 @@ def _percent(settings: Settings, name: str, seed: int) -> list[float]:
     layers = stack([_layer(settings, own)] * settings["depth"], max_epochs=0, **own).fit(rows.train)
     y, labels = np.asarray(rows.train_labels), np.asarray(rows.test_labels)
     how = own | {"max_epochs": settings["epochs"], "learning_rate": settings["learning_rate"]}
+    how |= {"label_smoothing": settings["smoothing"]}
     tuned = finetune(layers, augmentation=corruptions.Masking(settings["tuned_masking"]), **how).fit(rows.train, y)
 
     def read(X: Array, X_test: Array, scaling: str) -> float:
