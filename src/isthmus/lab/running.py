@@ -22,7 +22,7 @@ from isthmus.runs.examining import can_draw
 from isthmus.runs.folder import make_folder, write_json
 
 SIZE = (7.0, 4.0)  # inches
-MOST = 3  # missed bounds that are named below a picture
+MOST = 3  # missed bounds that are named above a picture
 
 
 @dataclass(frozen=True)
