@@ -45,10 +45,12 @@ def test_the_full_protocol_in_small(monkeypatch):
         return Dataset(name, X[:900], y[:900], input_shape=(1, 8, 8), X_test=X[900:], y_test=y[900:])
 
     monkeypatch.setattr(stacked_denoising, "load_data", some)
-    little = {"code_size": 60, "layer_epochs": 10, "epochs": 20, "probe_epochs": 20, "device": "cpu", "masking": 0.1}
-    little |= {"learning_rate": 0.01, "layer_rate": 0.01, "n_jobs": 1}
+    little = {"learning_rate": 0.01, "epochs": 20, "device": "cpu", "n_jobs": 1}
+    for kind, sizes in {"narrow": (60, 60), "wide": (90, 90)}.items():
+        little |= {f"{kind}_sizes": sizes, f"{kind}_epochs": (10, 10), f"{kind}_rates": (0.01, 0.01)}
+        little |= {f"{kind}_masking": 0.1}
     measured = DENOISING.measure({**DENOISING.settings, **DENOISING.full, **little}, range(1))
-    keys = {f"{name}_{key}" for name in ("rot", "bg-rand") for key in ("error", "probe", "raw_probe")}
+    keys = {f"{name}_{key}" for name in ("rot", "bg-rand") for key in stacked_denoising.KEYS}
     assert set(measured.numbers) == set(measured.samples) == keys
     assert {one.key for one in DENOISING.published} | set(DENOISING.expected_full) <= keys
     assert measured.samples["rot_error"] == measured.samples["bg-rand_error"]

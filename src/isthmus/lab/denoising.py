@@ -9,14 +9,15 @@ Set-up. Digits with pixels in [0, 1], of which 30 % are held out; an autoencoder
 The rivals: a median filter of 3 × 3, PCA with as many components as restore the noisy training digits best, and the
 linear map from noisy training digits to clean ones (ridge regression, its strength cross-validated). Every seed draws
 other noise. `shown` is the share of the noise that the net is trained with. The full protocol stacks three
-layers of sigmoids on MNIST's digits turned by any angle and on those before noise (Larochelle 2007, regenerated), and
-fine-tunes them as a classifier under the same masks; a probe is a linear layer that reads the third one, or the pixels.
+layers of sigmoids on MNIST's digits turned by any angle and on those before noise (Larochelle 2007, regenerated): a
+narrow stack is fine-tuned as a classifier under masks; a probe is a linear layer (ridge) that reads the third layer of
+a wide stack, of the narrow one, or the pixels.
 
 Measured, NOISE being `gaussian`, `masking` or `salt`. The worst seed, in dB of PSNR on held-out digits: `gain_NOISE`,
 the restored less the noisy; `over_median_NOISE`, `over_pca_NOISE` and `over_linear_NOISE`, less what the rival
 restored. Means over seeds: `found_NOISE`, of the ten training digits nearest to a restored one the share of its class;
 `found_gain_NOISE`, that less the noisy digit's own; `found_code_NOISE`, looked up by codes. In full, means over seeds,
-in percent of test digits: `SET_error` of the fine-tuned net, `SET_probe` and `SET_raw_probe`.
+in percent of test digits: `SET_error` of the fine-tuned net, `SET_probe`, `SET_narrow_probe` and `SET_raw_probe`.
 """
 
 from __future__ import annotations
@@ -137,12 +138,14 @@ DENOISING = Experiment(
     measure=measure,
     expected={f"{key}_{noise}": (">", 0) for key in ASKED for noise in NOISES},
     settings={"sets": ("digits",), "gaussian": 0.5, "masking": 0.5, "salt": 0.4, "shown": 1.0, "hidden": (256,)}
-    | {"code_size": 64, "epochs": 100, "batch_size": 128, "learning_rate": 1e-2, "device": "cpu", "depth": 3}
-    | {"layer_epochs": 100, "layer_rate": 1e-3, "probe_epochs": 60, "probe_rate": 1e-2, "tuned_masking": 0.0}
-    | {"smoothing": 0.0, "n_jobs": 1},
-    full={"sets": ("mnist-rot", "mnist-bg-rand"), "masking": 0.25, "code_size": 1000, "epochs": 60, "batch_size": 100}
-    | {"layer_rate": 2e-3, "learning_rate": 2e-3, "tuned_masking": 0.25, "smoothing": 0.1, "device": "auto"}
-    | {"n_jobs": -1},
+    | {"code_size": 64, "epochs": 100, "batch_size": 128, "learning_rate": 1e-2, "device": "cpu", "n_jobs": 1}
+    | {"narrow_sizes": (), "narrow_epochs": (), "narrow_rates": (), "narrow_masking": 0.25}
+    | {"wide_sizes": (), "wide_epochs": (), "wide_rates": (), "wide_masking": 0.5}
+    | {"tuned_masking": 0.25, "smoothing": 0.1, "probe_strength": 10.0},
+    full={"sets": ("mnist-rot", "mnist-bg-rand"), "batch_size": 100, "device": "auto", "n_jobs": -1}
+    | {"narrow_sizes": (1000,) * 3, "narrow_epochs": (100,) * 3, "narrow_rates": (2e-3,) * 3}
+    | {"wide_sizes": (3000, 3000, 6000), "wide_epochs": (10, 8, 6), "wide_rates": (1e-3, 5e-4, 5e-4)}
+    | {"epochs": 60, "learning_rate": 2e-3},
     expected_full={"rot_error": ("<=", 9.5), "rot_probe": ("<=", 10)},
     published=stacked_denoising.TABLE,
     unit="test error, %",
