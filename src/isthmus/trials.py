@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.model_selection import train_test_split
 from sklearn.utils.parallel import Parallel, delayed
 
-from isthmus.data import Dataset
+from isthmus.data import Dataset, load_data
 from isthmus.errors import DataError
 from isthmus.estimators import Autoencoder
 from isthmus.populations import fit_together
@@ -78,6 +78,11 @@ def split(dataset: Dataset) -> Split:
         return Split(X, dataset.X_test, dataset.y_test, y)
     train, test = hold_out(len(X), dataset.name)
     return Split(X[train], X[test], None if y is None else y[test], None if y is None else y[train])
+
+
+def pictures(name: str) -> Split:
+    """A named set, split, with pixels in [0, 1]."""
+    return split(load_data(name)).unit()
 
 
 def split_classes(dataset: Dataset, seed: int) -> Split:

@@ -11,6 +11,7 @@ from isthmus.evidence.contraction import jacobian_norms
 from isthmus.lab import Protocol, planted, rivals, run
 from isthmus.lab.contractive import CONTRACTIVE
 from isthmus.lab.experiment import missed
+from isthmus.trials import pictures
 
 SMALL = {"epochs": 12, "planted_epochs": 20, "sizes": (50, 200), "components": (16,), "draws": 1, "batch_size": 32}
 TABLE = {
@@ -59,7 +60,7 @@ def test_unpenalised_nets_keep_every_direction():
 @pytest.fixture(scope="module")
 def table():
     full = {**CONTRACTIVE.settings, **CONTRACTIVE.full, **TABLE, "data": "digits", "batch_size": 32, "decay": 1e-3}
-    return rivals.rows("digits"), full, CONTRACTIVE.measure(full, [0, 1])
+    return pictures("digits"), full, CONTRACTIVE.measure(full, [0, 1])
 
 
 def test_the_table_is_of_means_over_seeds(table):

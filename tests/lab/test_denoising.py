@@ -10,6 +10,7 @@ from isthmus.data.dataset import Dataset
 from isthmus.lab import Protocol, find, run, stacked_denoising
 from isthmus.lab.denoising import DENOISING, NOISES
 from isthmus.lab.experiment import missed
+from isthmus.trials import split
 
 SMALL = {"epochs": 30}
 
@@ -42,9 +43,9 @@ def test_the_full_protocol_in_small(monkeypatch):
     X, y = digits.X[:, ::-1] / 16, digits.y
 
     def some(name):
-        return Dataset(name, X[:900], y[:900], input_shape=(1, 8, 8), X_test=X[900:], y_test=y[900:])
+        return split(Dataset(name, X[:900], y[:900], input_shape=(1, 8, 8), X_test=X[900:], y_test=y[900:])).unit()
 
-    monkeypatch.setattr(stacked_denoising, "load_data", some)
+    monkeypatch.setattr(stacked_denoising, "pictures", some)
     little = {"learning_rate": 0.01, "epochs": 20, "device": "cpu", "n_jobs": 1}
     for kind, sizes in {"narrow": (60, 60), "wide": (90, 90)}.items():
         little |= {f"{kind}_sizes": sizes, f"{kind}_epochs": (10, 10), f"{kind}_rates": (0.01, 0.01)}

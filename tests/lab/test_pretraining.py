@@ -10,7 +10,8 @@ from sklearn.base import clone
 
 from isthmus.data import load_data
 from isthmus.lab import Protocol, find, holds, run
-from isthmus.lab.pretraining import PRETRAINING, STARTS, digits, stacked, untrained
+from isthmus.lab.pretraining import PRETRAINING, STARTS, stacked, untrained
+from isthmus.trials import pictures
 
 SMALL = dict(PRETRAINING.settings) | {"hidden": (9, 8), "rbm_epochs": 1, "epochs": 2}
 
@@ -42,13 +43,13 @@ def test_the_full_protocol_measures_what_it_expects():
 
 
 def test_digits_are_shares_of_ink_and_the_test_digits_are_others():
-    data, known = digits("digits"), load_data("digits")
+    data, known = pictures("digits"), load_data("digits")
     assert (data.train.min(), data.train.max(), len(data.test)) == (0, 1, 539)
     np.testing.assert_allclose(16 * (data.train.sum() + data.test.sum()), known.X.sum(), rtol=1e-5)
 
 
 def test_only_the_first_weights_differ():
-    data = digits("digits")
+    data = pictures("digits")
     stack = stacked(SMALL, data.train[:200], 3)
     nets = {start: untrained(SMALL | {"epochs": 1}, start, 3, stack) for start in STARTS}
     own = [{name: value for name, value in net.get_params().items() if "network" not in name} for net in nets.values()]
@@ -68,7 +69,7 @@ def test_only_the_first_weights_differ():
 
 
 def test_machines_are_trained_on_the_codes_of_those_below():
-    X = digits("digits").train[:200]
+    X = pictures("digits").train[:200]
     first, second = (machine for _, machine in stacked(SMALL, X, 3).steps)
     alone = clone(second).fit(first.transform(X))
     torch.testing.assert_close(second.module_.weight, alone.module_.weight, rtol=0, atol=0)

@@ -27,12 +27,11 @@ from numpy.typing import NDArray
 
 from isthmus import corruptions, encoders, networks
 from isthmus.classifier import Classifier
-from isthmus.data import load_data
 from isthmus.estimators import Autoencoder
 from isthmus.evidence.turning import Turned, spun
 from isthmus.lab import drawing
 from isthmus.lab.experiment import Experiment, Measured, Published, Settings
-from isthmus.trials import TO_THE_END, Split, fit_all, split
+from isthmus.trials import TO_THE_END, Split, fit_all, pictures
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -79,7 +78,7 @@ def measure(settings: Settings, seeds: Sequence[int]) -> Measured:
 
 def _rows(settings: Settings) -> Split:
     """Digits in [0, 1], as many to train on as asked."""
-    return split(load_data(settings["data"])).unit().first(settings["rows"])
+    return pictures(settings["data"]).first(settings["rows"])
 
 
 def _untrained(settings: Settings, rows: Split, seed: int) -> Autoencoder:

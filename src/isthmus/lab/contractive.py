@@ -35,7 +35,7 @@ from isthmus.evidence.contraction import directions, encoder_norm, norm_differen
 from isthmus.evidence.few_labels import best
 from isthmus.lab import drawing, planted, rivals
 from isthmus.lab.experiment import Experiment, Measured, Settings
-from isthmus.trials import TO_THE_END, Split, fit_all
+from isthmus.trials import TO_THE_END, Split, fit_all, pictures
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -57,7 +57,7 @@ def measure(settings: Settings, seeds: Sequence[int]) -> Measured:
     """On digits and on rows of known dimension; or Rifai's table."""
     if settings["finetune"]:
         return rivals.measured(settings, seeds)
-    rows = rivals.rows(settings["data"])
+    rows = pictures(settings["data"])
     derivatives = np.max([norm_differences(*one) for one in _oracles(rows.train)], axis=0)
     numbers = dict(zip(("autodiff_difference", "finite_difference"), derivatives, strict=True))
     on_digits, on_circles = _on_digits(settings, seeds, rows), planted.measured(settings, seeds)

@@ -35,8 +35,7 @@ from isthmus.estimators import Autoencoder
 from isthmus.evidence.restoring import Projection, corrupted, median, precision
 from isthmus.lab import drawing, stacked_denoising
 from isthmus.lab.experiment import Experiment, Measured, Settings
-from isthmus.lab.stacked_denoising import pictures
-from isthmus.trials import TO_THE_END, Split, fit_all
+from isthmus.trials import TO_THE_END, Split, fit_all, pictures
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -28,9 +28,9 @@ from isthmus import codes, corruptions, decoders, encoders, penalties
 from isthmus.estimators import Autoencoder
 from isthmus.evidence.few_labels import curve
 from isthmus.evidence.memorisation import copied
-from isthmus.lab import drawing, rivals
+from isthmus.lab import drawing
 from isthmus.lab.experiment import Experiment, Measured, Settings
-from isthmus.trials import TO_THE_END, fit_all
+from isthmus.trials import TO_THE_END, fit_all, pictures
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -44,7 +44,7 @@ SHOWN = 8  # rows in the picture
 
 def measure(settings: Settings, seeds: Sequence[int]) -> Measured:
     """Train every kind for each seed, all together, and read codes before and after."""
-    rows = rivals.rows(settings["data"])
+    rows = pictures(settings["data"])
     nets = {kind: [_untrained(settings, kind, seed) for seed in seeds] for kind in KINDS}
     fit_all([ae for found in nets.values() for ae in found], rows.train)
 

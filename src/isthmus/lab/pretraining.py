@@ -31,11 +31,10 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from isthmus import networks
 from isthmus.boltzmann import BoltzmannMachine
 from isthmus.classifier import Classifier
-from isthmus.data import load_data
 from isthmus.lab import drawing
 from isthmus.lab.experiment import Experiment, Measured, Published, Settings
 from isthmus.pretraining import finetune
-from isthmus.trials import Split, split
+from isthmus.trials import Split, pictures
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -55,7 +54,7 @@ Array = NDArray[np.floating]
 
 def measure(settings: Settings, seeds: Sequence[int]) -> Measured:
     """Train the net from every start for each seed."""
-    data = digits(settings["data"])
+    data = pictures(settings["data"])  # pixels are taken for the probabilities of bits
     pairs = [(seed, stacked(settings, data.train, seed)) for seed in seeds]
     trials = {start: [_trial(untrained(settings, start, *pair), data) for pair in pairs] for start in STARTS}
     curves, signals = ({start: np.array([trial[i] for trial in trials[start]]) for start in STARTS} for i in (0, 1))
@@ -75,11 +74,6 @@ def measure(settings: Settings, seeds: Sequence[int]) -> Measured:
     draw["fields"] = partial(_draw_fields, fields=series["fields"])
     samples = {f"{start}_error_percent": list(100 - percent) for start, percent in last.items()}
     return Measured(numbers, draw, series, samples)
-
-
-def digits(name: str) -> Split:
-    """A set's digits with pixels in [0, 1], which are taken for the probabilities of bits."""
-    return split(load_data(name)).unit()
 
 
 def stacked(settings: Settings, X: Array, seed: int) -> Pipeline:

@@ -13,13 +13,12 @@ from scipy.stats import spearmanr
 
 from isthmus import codes, corruptions, likelihoods, penalties, zoo
 from isthmus.boltzmann import BoltzmannMachine
-from isthmus.data import load_data
 from isthmus.estimators import Autoencoder
 from isthmus.evidence.contraction import jacobian_norms
 from isthmus.lab import drawing
 from isthmus.lab.experiment import Measured, Published, Settings
 from isthmus.pretraining import finetune
-from isthmus.trials import TO_THE_END, Split, side_by_side, split
+from isthmus.trials import TO_THE_END, pictures, side_by_side
 
 NAMES = {
     "cae": "contractive",
@@ -32,11 +31,6 @@ NAMES = {
 ERRORS = {"cae": 1.14, "dae_gaussian": 1.18, "rbm": 1.30, "dae_binary": 1.57, "weights": 1.68, "plain": 1.78}
 TABLE = tuple(Published(NAMES[kind], f"{kind}_error", error) for kind, error in ERRORS.items())
 JUDGED = 2000  # test rows at which the Jacobian is taken
-
-
-def rows(name: str) -> Split:
-    """A set's pictures with pixels in [0, 1]."""
-    return split(load_data(name)).unit()
 
 
 def untrained(kind: str, settings: Settings, seed: int) -> Autoencoder:
@@ -88,7 +82,7 @@ def measured(settings: Settings, seeds: Sequence[int]) -> Measured:
 
 def _trial(kind: str, settings: Settings, seed: int) -> tuple[float, float]:
     """Test error in percent after fine-tuning, and the mean norm of the code's Jacobian before it."""
-    found = rows(settings["data"])
+    found = pictures(settings["data"])
     trained = machine(settings, seed) if kind == "rbm" else untrained(kind, settings, seed)
     trained.fit(found.train)
     norm = float(jacobian_norms(trained, found.test[:JUDGED]).mean())

@@ -15,12 +15,11 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from isthmus import codes, corruptions, decoders, encoders, likelihoods
-from isthmus.data import load_data
 from isthmus.estimators import Autoencoder
 from isthmus.lab.experiment import Measured, Published, Settings
 from isthmus.pretraining import finetune
 from isthmus.stacking import StackedAutoencoder, stack
-from isthmus.trials import TO_THE_END, Split, side_by_side, split
+from isthmus.trials import TO_THE_END, pictures, side_by_side
 
 Array = NDArray[np.floating]
 KEYS = ("error", "probe", "narrow_probe", "raw_probe")
@@ -43,11 +42,6 @@ def measure(settings: Settings, seeds: Sequence[int]) -> Measured:
         for key, values in zip(KEYS, one.T, strict=True)
     }
     return Measured({key: float(np.mean(values)) for key, values in samples.items()}, samples=samples)
-
-
-def pictures(name: str) -> Split:
-    """A set's pictures with pixels in [0, 1]."""
-    return split(load_data(name)).unit()
 
 
 def _percent(settings: Settings, name: str, seed: int) -> list[float]:

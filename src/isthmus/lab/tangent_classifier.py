@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from isthmus import codes, finetune, likelihoods, penalties, tangents, zoo
+from isthmus import codes, corruptions, finetune, likelihoods, penalties, tangents, zoo
 from isthmus.estimators import Autoencoder
 from isthmus.lab.experiment import Settings
 from isthmus.trials import TO_THE_END, Split
@@ -33,19 +33,15 @@ def untrained(settings: Settings, seed: int) -> Autoencoder:
 def errors(settings: Settings, first: Autoencoder, split: Split, seed: int) -> dict[str, float]:
     """Test errors in percent of the stack, fine-tuned with tangents and without, on all labels and on some."""
     X, y, U = split.train, np.asarray(split.train_labels), tangents.learned(first, split.train, settings["tangents"])
-    second = untrained(settings, seed).fit(first.transform(X))
+    deeper = {"strength": settings["second_strength"], "epochs": settings["second_epochs"]}
+    second = untrained({**settings, **deeper}, seed).fit(first.transform(X))
+    propagation = tangents.Propagation(settings["propagation"], probes=settings["probes"])
+    how = {"label_smoothing": settings["smoothing"], "augmentation": corruptions.Gaussian(settings["tuned_noise"])}
+    how |= {"batch_size": settings["batch_size"], "learning_rate": settings["tuning_rate"], "random_state": seed}
     error = {}
     for name, n, epochs in (("", len(X), settings["tuned"]), ("_few", settings["labels"], settings["tuned_few"])):
-        for ending, how in (("", tangents.Propagation(settings["propagation"], probes=1)), ("_plain", None)):
-            classifier = finetune(
-                [first, second],
-                propagation=how,
-                max_epochs=epochs,
-                batch_size=settings["batch_size"],
-                learning_rate=settings["tuning_rate"],
-                random_state=seed,
-                **TO_THE_END,
-            )
-            classifier.fit(X[:n], y[:n], tangents=None if how is None else U[:n])
+        for ending, along in (("", propagation), ("_plain", None)):
+            classifier = finetune([first, second], propagation=along, max_epochs=epochs, **how, **TO_THE_END)
+            classifier.fit(X[:n], y[:n], tangents=None if along is None else U[:n])
             error[f"error{name}{ending}"] = 100 * (1 - classifier.score(split.test, split.test_labels))
     return error
