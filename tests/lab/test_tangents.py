@@ -42,7 +42,8 @@ def test_without_training_it_does_not_hold(tmp_path):
 
 
 def test_the_full_protocol_measures_errors():
-    few = {"classify": True, "labels": 300, "tuned": 10, "tuned_few": 20, "tangents": 5, "tuning_rate": 1e-2}
+    few = {"classify": True, "labels": 300, "tuned": 10, "tuned_few": 20, "tangents": 5}
+    few |= {"tuning_rate": 1e-2, "tuning_rate_few": 1e-2}
     found = measure(QUICK | few, [0])
     assert set(TANGENTS.expected_full) <= set(found.numbers)
     for key in ("error", "error_plain", "error_few", "error_few_plain"):

@@ -5,9 +5,11 @@ Sigmoid units with tied weights on pixels in [0, 1] (CAE+H), as in Rifai, Dauphi
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
-from isthmus import codes, corruptions, finetune, likelihoods, penalties, tangents, zoo
+from isthmus import codes, finetune, likelihoods, penalties, tangents, zoo
 from isthmus.estimators import Autoencoder
 from isthmus.lab.experiment import Settings
 from isthmus.trials import TO_THE_END, Split
@@ -36,12 +38,13 @@ def errors(settings: Settings, first: Autoencoder, split: Split, seed: int) -> d
     deeper = {"strength": settings["second_strength"], "epochs": settings["second_epochs"]}
     second = untrained({**settings, **deeper}, seed).fit(first.transform(X))
     propagation = tangents.Propagation(settings["propagation"], probes=settings["probes"])
-    how = {"label_smoothing": settings["smoothing"], "augmentation": corruptions.Gaussian(settings["tuned_noise"])}
-    how |= {"batch_size": settings["batch_size"], "learning_rate": settings["tuning_rate"], "random_state": seed}
+    how: dict[str, Any] = {"label_smoothing": settings["smoothing"], "random_state": seed, **TO_THE_END}
+    how |= {"batch_size": settings["batch_size"]}
     error = {}
-    for name, n, epochs in (("", len(X), settings["tuned"]), ("_few", settings["labels"], settings["tuned_few"])):
+    for name, n in (("", len(X)), ("_few", settings["labels"])):
+        how |= {"max_epochs": settings[f"tuned{name}"], "learning_rate": settings[f"tuning_rate{name}"]}
         for ending, along in (("", propagation), ("_plain", None)):
-            classifier = finetune([first, second], propagation=along, max_epochs=epochs, **how, **TO_THE_END)
+            classifier = finetune([first, second], propagation=along, **how)
             classifier.fit(X[:n], y[:n], tangents=None if along is None else U[:n])
             error[f"error{name}{ending}"] = 100 * (1 - classifier.score(split.test, split.test_labels))
     return error

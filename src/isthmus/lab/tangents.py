@@ -131,11 +131,12 @@ TANGENTS = Experiment(
     expected={"caught": (">=", 0.5), "caught_code": (">=", 0.5), "least_lead": (">", 0.0)},
     settings={"data": "digits", "rows": 0, "test": 150, "units": 300, "strength": 0.1, "curvature": 1.0, "noise": 0.1}
     | {"epochs": 250, "batch_size": 64, "learning_rate": 3e-3, "directions": 10, "neighbours": (25, 50, 100)}
-    | {"classify": False, "tangents": 15, "propagation": 1.0, "labels": 1000, "tuned": 30, "tuned_few": 100}
-    | {"tuning_rate": 1e-3, "probes": 1, "smoothing": 0.0, "tuned_noise": 0.0, "second_strength": 0.1}
-    | {"second_epochs": 20},
-    full={"data": "mnist", "units": 1000, "epochs": 20, "batch_size": 128, "learning_rate": 2e-3, "test": 100}
-    | {"strength": 2.0, "curvature": 2.0, "classify": True, "directions": 15, "propagation": 3.0},
+    | {"classify": False, "tangents": 15, "propagation": 1.0, "probes": 1, "smoothing": 0.0, "labels": 1000}
+    | {"second_strength": 0.1, "second_epochs": 20, "tuned": 20, "tuned_few": 60}
+    | {"tuning_rate": 1e-3, "tuning_rate_few": 2e-3},
+    full={"data": "mnist", "units": 1000, "epochs": 16, "batch_size": 128, "learning_rate": 2e-3, "test": 100}
+    | {"strength": 1.0, "curvature": 0.1, "second_strength": 0.5, "second_epochs": 12, "directions": 15}
+    | {"classify": True, "propagation": 10.0, "smoothing": 0.1},
     expected_full={"error": ("<=", 1.0), "error_few": ("<=", 4.5)},
     published=(
         Published("all labels", "error", 0.81),
