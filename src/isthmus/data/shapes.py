@@ -25,7 +25,7 @@ PLACES = 0.26, 0.74  # of the centre, as a share of the side: the largest shape 
 THIN = 0.5  # a rectangle's or an ellipse's width over its length
 WIDE = 0.75  # half of a triangle's base, over half of the others' length
 POINTS = 4  # a side of the grid of points in a pixel
-CHUNK = 1024  # images drawn at once
+BLOCK = 1 << 19  # points at a time: what a cache holds is drawn ten times as fast
 
 
 def generate(
@@ -65,7 +65,8 @@ def generate(
         factors = np.indices(levels).reshape(len(levels), -1).T
     else:
         factors = np.random.default_rng(random_state).integers(levels, size=(n, len(levels)))
-    chunks = [_render(part, side, levels) for part in np.split(factors, range(CHUNK, len(factors), CHUNK))]
+    several = max(1, BLOCK // (side * POINTS) ** 2)
+    chunks = [_render(part, side, levels) for part in np.split(factors, range(several, len(factors), several))]
     return np.concatenate(chunks), np.ascontiguousarray(factors, dtype=np.int64)
 
 
