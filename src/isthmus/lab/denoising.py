@@ -148,5 +148,5 @@ DENOISING = Experiment(
     expected_full={"rot_error": ("<=", 9.5), "rot_probe": ("<=", 10)},
     published=stacked_denoising.TABLE,
     unit="test error, %",
-    budget="an hour a seed on 2 cores",
+    budget="half an hour a seed on 2 cores",
 )

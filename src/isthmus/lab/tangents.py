@@ -143,5 +143,5 @@ TANGENTS = Experiment(
         Published("1,000 labels", "error_few", 3.64),
     ),
     unit="test error, %",
-    budget="1 hour a seed on 2 cores, 9 GB",
+    budget="40 minutes a seed on a core, 9 GB",
 )
