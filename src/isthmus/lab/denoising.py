@@ -138,13 +138,11 @@ DENOISING = Experiment(
     expected={f"{key}_{noise}": (">", 0) for key in ASKED for noise in NOISES},
     settings={"sets": ("digits",), "gaussian": 0.5, "masking": 0.5, "salt": 0.4, "shown": 1.0, "hidden": (256,)}
     | {"code_size": 64, "epochs": 100, "batch_size": 128, "learning_rate": 1e-2, "device": "cpu", "n_jobs": 1}
-    | {"narrow_sizes": (), "narrow_epochs": (), "narrow_rates": (), "narrow_masking": 0.25}
-    | {"wide_sizes": (), "wide_epochs": (), "wide_rates": (), "wide_masking": 0.5}
-    | {"tuned_masking": 0.25, "smoothing": 0.1, "probe_strength": 10.0},
-    full={"sets": ("mnist-rot", "mnist-bg-rand"), "batch_size": 100, "device": "auto", "n_jobs": -1}
-    | {"narrow_sizes": (1000,) * 3, "narrow_epochs": (100,) * 3, "narrow_rates": (2e-3,) * 3}
-    | {"wide_sizes": (3000, 3000, 6000), "wide_epochs": (10, 8, 6), "wide_rates": (1e-3, 5e-4, 5e-4)}
-    | {"epochs": 60, "learning_rate": 2e-3},
+    | {f"{kind}_{what}": () for kind in ("narrow", "wide") for what in ("sizes", "epochs", "rates")}
+    | {"narrow_masking": 0.25, "wide_masking": 0.5, "tuned_masking": 0.25, "smoothing": 0.1, "probe_strength": 10.0},
+    full={"sets": ("mnist-rot", "mnist-bg-rand"), "epochs": 60, "batch_size": 100, "device": "auto", "n_jobs": -1}
+    | {"narrow_sizes": (1000,) * 3, "narrow_epochs": (100,) * 3, "narrow_rates": (2e-3,) * 3, "learning_rate": 2e-3}
+    | {"wide_sizes": (3000, 3000, 6000), "wide_epochs": (10, 8, 6), "wide_rates": (1e-3, 5e-4, 5e-4)},
     expected_full={"rot_error": ("<=", 9.5), "rot_probe": ("<=", 10)},
     published=stacked_denoising.TABLE,
     unit="test error, %",
