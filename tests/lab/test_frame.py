@@ -130,7 +130,7 @@ def test_pictures_of_a_run_that_does_not_hold_say_so(n, named, tmp_path):
         expected=dict.fromkeys(keys, (">", 1)),
     )
     (picture,) = run(drawing, Protocol(), tmp_path)["pictures"]
-    assert picture["caption"] == f"Fair coins; Foul. A table (not so in this run, which missed {named})"
+    assert picture["caption"] == f"Fair coins; Foul. A table (the claim fails in this run, which missed {named})"
     assert (imread(picture["path"])[..., :3] @ [1, -1, 0] > 0.5).any()  # it stands there in red
 
 

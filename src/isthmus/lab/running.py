@@ -182,4 +182,4 @@ def _draw(stem: str, measured: Measured, failed: Sequence[str], out: Path) -> li
 
 def _denied(failed: Sequence[str]) -> str:
     more = f" and {len(failed) - MOST} more" if len(failed) > MOST else ""
-    return f"not so in this run, which missed {', '.join(failed[:MOST])}{more}"
+    return f"the claim fails in this run, which missed {', '.join(failed[:MOST])}{more}"
