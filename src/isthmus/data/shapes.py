@@ -25,7 +25,7 @@ PLACES = 0.26, 0.74  # of the centre, as a share of the side: the largest shape 
 THIN = 0.5  # a rectangle's or an ellipse's width over its length
 WIDE = 0.75  # half of a triangle's base, over half of the others' length
 POINTS = 4  # a side of the grid of points in a pixel
-BLOCK = 1 << 19  # points at a time: what a cache holds is drawn ten times as fast
+BLOCK = 1 << 19  # points at a time: what a cache holds is drawn several times as fast
 
 
 def generate(

@@ -57,7 +57,7 @@ def _percent(settings: Settings, name: str, seed: int) -> list[float]:
     def read(X: Array, X_test: Array) -> float:
         """By a linear layer: least squares of the classes, whose closed form is no matter of how long it trains."""
         linear = make_pipeline(StandardScaler(), RidgeClassifier(settings["probe_strength"]))
-        fine = [rows.astype(np.float64) for rows in (X, X_test)]  # thousands of codes of sigmoids are nearly collinear
+        fine = [part.astype(np.float64) for part in (X, X_test)]  # thousands of codes of sigmoids are nearly collinear
         return float(linear.fit(fine[0], y).score(fine[1], labels))
 
     def probe(layers: StackedAutoencoder) -> float:
