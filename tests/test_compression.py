@@ -1,4 +1,4 @@
-"""Rates and distortions against closed forms and against Pillow; patches put together again are the photo."""
+"""Rates and distortions against closed forms and against Pillow."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ from sklearn.decomposition import PCA
 
 from isthmus import Autoencoder, codes, encoders, penalties
 from isthmus.compression import Curve, Learned, Point, Principal, jpeg_curve, point, psnr, quantised
-from isthmus.data.photos import bundled, cropped, patches, read_photos, tiles, untiled
-from isthmus.errors import DataError
+from isthmus.data.photos import bundled, cropped, in_bytes
 
 
 def normal(n=4000, seed=0):
@@ -86,7 +85,7 @@ def test_an_untrained_net_beside_the_identity_is_pca():
 
 
 def test_jpeg_is_pillow_s():
-    photo = cropped(bundled()["camera"], 8)[:64, :64]
+    photo = cropped(in_bytes(bundled("skimage")["camera"]), 8)[:64, :64]
     file = io.BytesIO()
     Image.fromarray(photo).save(file, "JPEG", quality=50, optimize=True)
     curve = jpeg_curve([photo, photo], [50, 90])
@@ -94,34 +93,3 @@ def test_jpeg_is_pillow_s():
     assert curve.psnr[0] == pytest.approx(psnr(photo, np.asarray(Image.open(file))))
     assert curve.rates[1] > curve.rates[0]
     assert curve.psnr[1] > curve.psnr[0]
-
-
-def test_tiles_are_the_photo_and_patches_are_pieces_of_it():
-    photo = np.arange(7 * 11, dtype=np.uint8).reshape(7, 11)
-    np.testing.assert_array_equal(tiles(photo, 3)[0], photo[:3, :3].ravel())
-    np.testing.assert_array_equal(untiled(tiles(photo, 3), photo, 3), cropped(photo, 3))
-    assert cropped(photo, 3).shape == (6, 9)
-    cut = patches({"one": photo}, 3, 20, np.random.default_rng(0)).reshape(20, 3, 3)
-    np.testing.assert_array_equal(cut - cut[:, :1, :1], np.tile(photo[:3, :3] - 0.0, (20, 1, 1)))
-
-
-def test_photos_are_gray_and_as_pillow_reads_them():
-    photos = bundled()
-    assert {"camera", "chelsea", "china"} <= set(photos)
-    assert photos["camera"].shape == (512, 512)
-    from sklearn.datasets import load_sample_image
-
-    expected = np.asarray(Image.fromarray(load_sample_image("china.jpg")).convert("L"), int)
-    assert np.abs(photos["china"] - expected).max() <= 1  # Pillow's luma is in whole numbers
-
-
-def test_photos_of_a_folder(tmp_path, monkeypatch):
-    monkeypatch.setenv("ISTHMUS_DATA", str(tmp_path))
-    with pytest.raises(DataError) as caught:
-        read_photos("natural")
-    assert str(caught.value) == f"no photos; in {tmp_path / 'natural'}; a folder of photos; set ISTHMUS_DATA"
-    (tmp_path / "natural").mkdir()
-    Image.new("RGB", (5, 4), (255, 0, 0)).save(tmp_path / "natural" / "red.png")
-    found = read_photos("natural")
-    assert list(found) == ["red"]
-    np.testing.assert_array_equal(found["red"], np.full((4, 5), 76))

@@ -192,7 +192,7 @@ def test_photo_patches_need_pillow(monkeypatch):
     with pytest.raises(DataError) as caught:
         load_data("photo-patches")
     assert str(caught.value) == (
-        "Pillow is not installed; to read the photos; expected the package Pillow; pip install 'isthmus[report]'"
+        "Pillow is not installed; to read images; expected the package Pillow; pip install 'isthmus[report]'"
     )
 
 

@@ -1,11 +1,11 @@
-"""The filter against its formula, on waves and on pictures whose spectrum is known; patches against the photos."""
+"""The filter against its formula, on waves and on pictures whose spectrum is known."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from isthmus.data.whitening import patches, whitened
+from isthmus.data.whitening import whitened
 from isthmus.errors import DataError
 
 
@@ -40,21 +40,6 @@ def test_mean_and_deviation():
     np.testing.assert_allclose(whitened(7 + 3 * np.eye(20)), whitened(np.eye(20)), atol=1e-9)
 
 
-def test_patches_are_windows_of_the_photos_as_many_of_each_and_none_from_the_margin():
-    photos = [np.arange(400.0).reshape(20, 20), 1000 + np.arange(500.0).reshape(20, 25)]
-    found = patches(photos, 101, 5, np.random.default_rng(0), margin=3)
-    assert found.shape == (101, 5, 5)
-    assert (found[:, 0, 0] < 1000).sum() == 51
-    for patch in found:
-        own = photos[int(patch[0, 0] >= 1000)]
-        top, left = np.argwhere(own == patch[0, 0])[0]
-        np.testing.assert_array_equal(patch, own[top : top + 5, left : left + 5])
-        assert 3 <= top <= own.shape[0] - 8
-        assert 3 <= left <= own.shape[1] - 8
-    assert len(np.unique(found[:, 0, 0])) > 50
-    np.testing.assert_array_equal(found, patches(photos, 101, 5, np.random.default_rng(0), margin=3))
-
-
 SAID = "no photo to whiten; in whitened; finite numbers of shape (H, W) that are not all the same"
 
 
@@ -63,10 +48,3 @@ def test_what_is_no_photo_is_refused(photo):
     with pytest.raises(DataError) as caught:
         whitened(photo)
     assert str(caught.value) == SAID
-
-
-@pytest.mark.parametrize("photos", [[], [np.eye(30), np.eye(9)]])
-def test_photos_that_are_too_small_are_refused(photos):
-    with pytest.raises(DataError) as caught:
-        patches(photos, 10, 8, np.random.default_rng(0), margin=1)
-    assert str(caught.value) == "no photo that is large enough; in patches; photos of 10 pixels a side or more"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from math import isqrt, prod
@@ -12,15 +11,14 @@ from types import ModuleType
 
 import numpy as np
 
-from isthmus.data import characters, faces, shapes, sprites, variants
+from isthmus.data import characters, faces, photos, shapes, sprites, variants
 from isthmus.data.arrays import as_labels, as_rows
 from isthmus.data.dataset import Dataset, Labels, Rows
+from isthmus.data.folders import folder_of, local
 from isthmus.data.hosts import HOSTS, TEST_IMAGES, TEST_LABELS, TRAIN_IMAGES, TRAIN_LABELS
 from isthmus.data.idx import read_idx
 from isthmus.data.numpy_files import read_numpy
-from isthmus.data.pictures import SUFFIXES, read_picture
-from isthmus.data.reading import needs
-from isthmus.data.whitening import patches, whitened
+from isthmus.data.whitening import whitened
 from isthmus.errors import DataError
 
 PATCH = 10  # pixels a side
@@ -34,7 +32,6 @@ _VARIANT = "mnist-"
 _VARIANT_ROWS = (12_000, 50_000)  # to train on, Larochelle's 10,000 and the 2,000 to choose settings by, and to test
 _EMBEDDED = ("astronaut", "brick", "camera", "chelsea", "coffee", "grass")  # photos that scikit-image brings with it
 _BORDER = 8  # pixels of a whitened photo that are not used: it was taken to begin anew there
-_LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601: how much of red, green and blue makes gray
 
 
 @dataclass(frozen=True)
@@ -158,20 +155,13 @@ def load_named(name: str) -> Dataset:
     return replace(_LOADERS[name](name), source=source)
 
 
-def folder_of(name: str) -> Path:
-    """Where the files of a downloaded set lie: in `ISTHMUS_DATA`, else in the user's cache."""
-    root = os.environ.get("ISTHMUS_DATA")
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "isthmus"
-    return (Path(root) if root else cache).expanduser() / name
-
-
 def _is_present(info: SetInfo) -> bool:
     if info.name in _FILES:
         return _FILES[info.name]().exists()
     if info.name.startswith(_VARIANT):
-        return all(_local(folder_of("mnist"), file) for file in HOSTS["mnist"].sha256)
+        return all(local(folder_of("mnist"), file) for file in HOSTS["mnist"].sha256)
     if info.download:
-        return all(_local(folder_of(info.name), file) for file in HOSTS[info.name].sha256)
+        return all(local(folder_of(info.name), file) for file in HOSTS[info.name].sha256)
     return all(importlib.util.find_spec(package) is not None for package in _NEEDED.get(info.name, ()))
 
 
@@ -190,57 +180,28 @@ def _table(name: str) -> Dataset:
 
 def _photo_patches(name: str) -> Dataset:
     """Patches at random places of the two photos, as many of each, in [0, 1]; the same ones every time."""
-    photos = _photos()
-    rng = np.random.default_rng(_SEED)
-    patches = np.concatenate([_cut(photo, _PATCHES // len(photos), rng) for photo in photos])
-    X = rng.permutation(patches).reshape(_PATCHES, PATCH * PATCH).astype(np.float32)
-    return Dataset(name, X, input_shape=(1, PATCH, PATCH))
+    return _patches(name, _photos(), _PATCHES)
 
 
 def _whitened_patches(name: str) -> Dataset:
     """As many of each photo, the same ones every time; of a photo the mean is 0 and the deviation 1."""
-    if any(importlib.util.find_spec(package) is None for package in _NEEDED[name]):
-        raise needs("scikit-image", "lab", "read its photos")
-    from skimage import data
-
-    return _whitened(name, [_gray(np.asarray(getattr(data, photo)())) for photo in _EMBEDDED], _PATCHES)
+    whole = photos.bundled("skimage")
+    return _patches(name, [whitened(whole[photo]) for photo in _EMBEDDED], _PATCHES, _BORDER)
 
 
 def _natural_patches(name: str) -> Dataset:
     """As many of each photo, the same ones every time; of a photo the mean is 0 and the deviation 1."""
-    folder = folder_of("natural")
-    files = sorted(path for path in folder.glob("*") if path.suffix.lower() in SUFFIXES)
-    if not files:
-        raise DataError("there is no photo", f"in {folder}", "expected photos", "put some there, without loss")
-    return _whitened(name, [_gray(np.moveaxis(read_picture(path).pixels, 0, 2)) for path in files], _NATURAL)
+    return _patches(name, [whitened(photo) for photo in photos.read_photos("natural").values()], _NATURAL, _BORDER)
 
 
-def _whitened(name: str, photos: list[np.ndarray], count: int) -> Dataset:
-    flat = [whitened(photo) for photo in photos]
-    X = patches(flat, count, PATCH, np.random.default_rng(_SEED), _BORDER)
-    return Dataset(name, X.reshape(count, PATCH * PATCH).astype(np.float32), input_shape=(1, PATCH, PATCH))
+def _patches(name: str, whole: list[photos.Photo], count: int, margin: int = 0) -> Dataset:
+    X = photos.patches(whole, count, PATCH, np.random.default_rng(_SEED), margin)
+    return Dataset(name, X, input_shape=(1, PATCH, PATCH))
 
 
-def _gray(pixels: np.ndarray) -> np.ndarray:
-    """Pixels (H, W), or (H, W, C) of one channel or three, as (H, W)."""
-    if pixels.ndim == 2:
-        return pixels
-    gray: np.ndarray = pixels @ np.array(_LUMA) if pixels.shape[2] > 1 else pixels[..., 0]
-    return gray
-
-
-def _photos() -> list[np.ndarray]:
-    """The two photos in gray, (H, W) each, in [0, 1]."""
-    if importlib.util.find_spec("PIL") is None:
-        raise needs("Pillow", "report", "read the photos")
-    return [photo @ np.array(_LUMA) / 255 for photo in _sklearn_datasets().load_sample_images().images]
-
-
-def _cut(photo: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
-    """`count` patches of shape (PATCH, PATCH) from random places of an (H, W) photo."""
-    windows = np.lib.stride_tricks.sliding_window_view(photo, (PATCH, PATCH))
-    top, left = (rng.integers(extent, size=count) for extent in windows.shape[:2])
-    return windows[top, left]
+def _photos() -> list[photos.Photo]:
+    """Scikit-learn's two photos in gray, in [0, 1]."""
+    return [photo / 255 for photo in photos.bundled("sklearn").values()]
 
 
 def _characters(name: str) -> Dataset:
@@ -272,8 +233,8 @@ def _mnist_variant(name: str) -> Dataset:
     y = np.concatenate([plain.y, plain.y_test])
     rng = np.random.default_rng([_SEED, list(variants.VARIANTS).index(kind)])
     order = rng.permutation(len(X))[: sum(_VARIANT_ROWS)]
-    photos = _photos() if kind == "bg-img" else []
-    changed, y = variants.VARIANTS[kind](X[order], photos, rng).reshape(len(order), -1), y[order]
+    behind = _photos() if kind == "bg-img" else []
+    changed, y = variants.VARIANTS[kind](X[order], behind, rng).reshape(len(order), -1), y[order]
     train, test = slice(_VARIANT_ROWS[0]), slice(_VARIANT_ROWS[0], None)
     return Dataset(name, changed[train], y[train], input_shape=_MNIST_SHAPE, X_test=changed[test], y_test=y[test])
 
@@ -338,12 +299,7 @@ def _have(name: str, file: str) -> Path:
     from isthmus.data.download import fetch
 
     folder = folder_of(name)
-    return _local(folder, file) or fetch(HOSTS[name], file, folder)
-
-
-def _local(folder: Path, file: str) -> Path | None:
-    """The file, plain or gzipped, if it is there."""
-    return next((path for path in (folder / file, folder / f"{file}.gz") if path.is_file()), None)
+    return local(folder, file) or fetch(HOSTS[name], file, folder)
 
 
 def _sklearn_datasets() -> ModuleType:

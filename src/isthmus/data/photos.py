@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from isthmus.data.named import folder_of
+from isthmus.data.folders import folder_of
 from isthmus.data.pictures import SUFFIXES, check_pillow, read_picture
 from isthmus.data.reading import needs
 from isthmus.errors import DataError
 
-Photo = NDArray[np.uint8]  # (H, W)
+Photo = NDArray[Any]  # (H, W), 0 to 255
 Array = NDArray[np.floating]
 FOLDERS = {"skimage": "data", "sklearn": "datasets/images"}  # where packages keep their photos
 BUNDLED = {  # of scikit-image's and scikit-learn's, those of things as they look to the eye
@@ -27,15 +28,23 @@ BUNDLED = {  # of scikit-image's and scikit-learn's, those of things as they loo
 LUMA = np.array([0.299, 0.587, 0.114])  # ITU-R BT.601
 
 
-def bundled() -> dict[str, Photo]:
-    """The photos that scikit-image (CC0 or public domain) and scikit-learn (CC BY 2.0) bring along, by name.
+def bundled(package: str) -> dict[str, Photo]:
+    """The photos that scikit-image (CC0 or public domain) or scikit-learn (CC BY 2.0) brings along, by name.
+
+    Parameters
+    ----------
+    package : {"skimage", "sklearn"}
 
     Raises
     ------
     DataError
         Where scikit-image, of the extra `lab`, or Pillow is not installed.
     """
-    return {Path(name).stem: _read(_folder(package) / name) for package, names in BUNDLED.items() for name in names}
+    found = find_spec(package)
+    if found is None or found.origin is None:
+        raise needs("scikit-image", "lab", "read its photos")
+    folder = Path(found.origin).parent / FOLDERS[package]
+    return {Path(name).stem: _read(folder / name) for name in BUNDLED[package]}
 
 
 def read_photos(folder: str) -> dict[str, Photo]:
@@ -46,10 +55,16 @@ def read_photos(folder: str) -> dict[str, Photo]:
     DataError
         Where there are none, or one cannot be read.
     """
-    paths = sorted(path for path in folder_of(folder).glob("*") if path.suffix.lower() in SUFFIXES)
+    place = folder_of(folder)
+    paths = sorted(path for path in place.glob("*") if path.suffix.lower() in SUFFIXES)
     if not paths:
-        raise DataError("no photos", f"in {folder_of(folder)}", "a folder of photos", "set ISTHMUS_DATA")
+        raise DataError("there is no photo", f"in {place}", "expected photos", "put some there, without loss")
     return {path.stem: _read(path) for path in paths}
+
+
+def in_bytes(photo: Photo) -> NDArray[np.uint8]:
+    """A photo in whole levels, as files hold it."""
+    return np.rint(photo).astype(np.uint8)
 
 
 def tiles(photo: Photo, side: int) -> Array:
@@ -72,27 +87,35 @@ def cropped(photo: Photo, side: int) -> Photo:
     return photo[:height, :width]
 
 
-def patches(photos: Mapping[str, Photo] | Iterable[Photo], side: int, count: int, rng: np.random.Generator) -> Array:
-    """`count` patches from random places of each photo, (N, side²) in random order, 0 to 255."""
-    found = photos.values() if isinstance(photos, Mapping) else photos
-    return rng.permutation(np.concatenate([_cut(photo, side, count, rng) for photo in found])).astype(np.float32)
+def patches(photos: Sequence[Photo], count: int, side: int, rng: np.random.Generator, margin: int = 0) -> Array:
+    """As many patches of each photo, (h, w), from random places `margin` pixels or more from its borders, shuffled.
+
+    Returns
+    -------
+    array of float32, (count, side²)
+        Where `count` is no multiple of the number of photos, the first give one more each.
+
+    Raises
+    ------
+    DataError
+        For no photo, or one too small.
+    """
+    least = side + 2 * margin
+    if not photos or any(min(photo.shape) < least for photo in photos):
+        raise DataError("no photo that is large enough", "in patches", f"photos of {least} pixels a side or more")
+    each = np.full(len(photos), count // len(photos)) + (np.arange(len(photos)) < count % len(photos))
+    cut = [_cut(photo, n, side, rng, margin) for photo, n in zip(photos, each, strict=True)]
+    return rng.permutation(np.concatenate(cut)).reshape(count, side * side).astype(np.float32)
 
 
-def _cut(photo: Photo, side: int, count: int, rng: np.random.Generator) -> Photo:
-    windows = np.lib.stride_tricks.sliding_window_view(photo, (side, side))
+def _cut(photo: Photo, count: int, side: int, rng: np.random.Generator, margin: int) -> Photo:
+    inner = photo[margin : photo.shape[0] - margin, margin : photo.shape[1] - margin]
+    windows = np.lib.stride_tricks.sliding_window_view(inner, (side, side))
     top, left = (rng.integers(extent, size=count) for extent in windows.shape[:2])
-    return windows[top, left].reshape(count, side * side)
-
-
-def _folder(package: str) -> Path:
-    found = find_spec(package)
-    if found is None or found.origin is None:
-        raise needs("scikit-image", "lab", "read its photos")
-    return Path(found.origin).parent / FOLDERS[package]
+    return windows[top, left]
 
 
 def _read(path: Path) -> Photo:
     check_pillow()
     pixels = read_picture(path).pixels.astype(float)
-    gray = pixels[0] if len(pixels) == 1 else np.tensordot(LUMA, pixels, 1)
-    return np.rint(gray).astype(np.uint8)
+    return pixels[0] if len(pixels) == 1 else np.moveaxis(pixels, 0, 2) @ LUMA

@@ -28,7 +28,7 @@ from sklearn.decomposition import PCA
 
 from isthmus import codes, encoders, penalties
 from isthmus.compression import Codec, Curve, Learned, Point, Principal, above, decoded, jpeg_curve, point
-from isthmus.data.photos import bundled, cropped, patches, read_photos, tiles
+from isthmus.data.photos import bundled, cropped, in_bytes, patches, read_photos, tiles
 from isthmus.estimators import Autoencoder
 from isthmus.lab import drawing
 from isthmus.lab.experiment import Experiment, Measured, Settings
@@ -44,9 +44,11 @@ SHOWN = slice(96, 224)  # rows and columns of the photo in the picture
 
 def measure(settings: Settings, seeds: Sequence[int]) -> Measured:
     """Train all nets together, and write the held-out photos with each, with PCA and as JPEG."""
-    photos = bundled() if settings["photos"] == "bundled" else read_photos(settings["photos"])
-    held, side = [photos.pop(name) for name in settings["test"]], settings["side"]
-    train = patches(photos, side, settings["patches"], np.random.default_rng(0))
+    folder, side = settings["photos"], settings["side"]
+    whole = bundled("skimage") | bundled("sklearn") if folder == "bundled" else read_photos(folder)
+    photos = {name: in_bytes(photo) for name, photo in whole.items()}
+    held = [photos.pop(name) for name in settings["test"]]
+    train = patches([*photos.values()], settings["patches"] * len(photos), side, np.random.default_rng(0))
     test = np.concatenate([tiles(photo, side) for photo in held])
     turned = PCA().fit(train)
     nets = [[Learned(_untrained(settings, seed, beta), turned) for beta in settings["betas"]] for seed in seeds]

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
 Array = NDArray[np.floating]
 SHOWN, AFTER = 8, (0, 1, 3, 10, 100)  # rows in the picture, and after how many applications
-NAMES = ("too much power", "a sound net", "shallow, same rows")
+NETS = {"": "too much power", "sound_": "a sound net", "shallow_": "shallow, same rows"}
 POINTS = 400  # of the curve from code to code
 
 
@@ -81,15 +81,14 @@ def measure(settings: Settings, seeds: Sequence[int]) -> Measured:
         fit_all(*pair)
     groups = [[Trial(net, own, new) for net, own in zip(*pair, strict=True)] for pair in nets]
     arrived = [[trial.attraction.arrived.mean() for trial in group] for group in groups]
-    keys = ("", "sound_", "shallow_")
     numbers = {
         "train_error": max(trial.error for trial in groups[0]),
-        **{f"{key}ends_on_rows": np.mean(shares) for key, shares in zip(keys, arrived, strict=True)},
+        **{f"{key}ends_on_rows": np.mean(shares) for key, shares in zip(NETS, arrived, strict=True)},
         "attractors": np.mean([(spectral_radius(trial.net, trial.train) < 1).sum() for trial in groups[0]]),
         "reached": np.mean([trial.attraction.reached for trial in groups[0]]),
-        **{f"{key}flagged": np.mean([one.flagged for one in group]) for key, group in zip(keys, groups, strict=True)},
+        **{f"{key}flagged": np.mean([one.flagged for one in group]) for key, group in zip(NETS, groups, strict=True)},
     }
-    ends = {name: drawing.over_seeds(shares) for name, shares in zip(NAMES, arrived, strict=True)}
+    ends = {name: drawing.over_seeds(shares) for name, shares in zip(NETS.values(), arrived, strict=True)}
     series = {"ends": ends, **_codes(groups[0][0])}
     followed = {f"{n}×": iterate(indexers[0].reconstruct, new[:SHOWN], n) for n in AFTER}
     images = {name: pictures.reshape(-1, *shape)[:, 0] for name, pictures in followed.items()}

@@ -119,7 +119,8 @@ def draw_errors(figure: Figure, series: Mapping[str, Any]) -> None:
     right.axhline(1, color="#666666", linestyle="--")
     right.set(ylabel="the same over PCA’s", ylim=(0, None))
     below = [size for size, found in zip(sizes, ratios, strict=True) if found.max() < 1]
-    words = f"less than a flat one up to {below[-1]} numbers" if below else "as much as a flat one"
+    where = "with" if len(sizes) == 1 else "up to"
+    words = f"less than a flat one {where} {below[-1]} numbers" if below else "as much as a flat one"
     figure.suptitle(f"A bent code loses {words}")
     for axes in (left, right):
         axes.set_xscale("log", base=2)
