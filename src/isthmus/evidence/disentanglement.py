@@ -141,7 +141,7 @@ def mig(codes: ArrayLike, factors: ArrayLike) -> float:
     binned = [_binned(column) for column in table.codes[:, _moving(table.codes)].T]
     gaps = []
     for numbers in table.numbers.T:
-        told = [mutual_info_score(numbers, column) for column in binned]
+        told = [mutual_info_score(None, None, contingency=_counts(numbers, column)) for column in binned]
         gaps.append(_gap(np.array([told]))[0] / entropy(np.bincount(numbers)))
     return float(np.mean(gaps))
 
@@ -149,6 +149,12 @@ def mig(codes: ArrayLike, factors: ArrayLike) -> float:
 def _binned(column: Array) -> Numbers:
     edges = np.linspace(column.min(), column.max(), BINS + 1)[1:-1]
     return np.digitize(column, edges)
+
+
+def _counts(numbers: Numbers, bins: Numbers) -> Numbers:
+    """How many rows have a factor's value and lie in a bin, (C, BINS); scikit-learn counts a tenth as fast."""
+    counts = np.bincount(numbers * BINS + bins, minlength=(numbers.max() + 1) * BINS)
+    return counts.reshape(-1, BINS)
 
 
 def _gap(scores: Array) -> Array:
