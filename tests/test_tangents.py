@@ -11,8 +11,21 @@ from sklearn.decomposition import PCA
 from sklearn.model_selection import GridSearchCV, train_test_split
 from torch import nn
 
-from isthmus import Classifier, codes, corruptions, finetune, load, networks, tangents, zoo
+from isthmus import (
+    Autoencoder,
+    Classifier,
+    codes,
+    corruptions,
+    encoders,
+    finetune,
+    jacobians,
+    load,
+    networks,
+    tangents,
+    zoo,
+)
 from isthmus.errors import DataError, SettingError
+from isthmus.jacobians import Product
 from isthmus.nn.along import along
 from isthmus.tangents import found
 
@@ -57,10 +70,42 @@ def test_learned_are_the_singular_vectors_of_the_jacobian(digits, scaling, of):
 def test_wide_jacobians_are_iterated_upon():
     rng = np.random.default_rng(0)
     J = torch.tensor(rng.normal(size=(3, 150, 140)) * 0.8 ** np.arange(140))
-    exact, iterated = torch.linalg.svd(J).Vh[:, :5], found._leading(J, 5)
-    assert min(J.shape[1:]) > found.EXACT
+    exact, iterated = torch.linalg.svd(J).Vh[:, :5], found._iterated(Product.of(J), torch.zeros(3, 140).double(), 5)
     for one, other in zip(exact, iterated, strict=True):
         np.testing.assert_allclose((one @ other.T).abs(), np.eye(5), atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("encoder", "code"),
+    [
+        (encoders.MLP(()), codes.Activation("sigmoid")),
+        (encoders.MLP((9, 8), "tanh"), codes.Activation("tanh")),
+        (encoders.MLP((9,), "gelu"), codes.Plain()),
+        (encoders.Residual((9, 8)), codes.Plain()),
+        (encoders.MLP((9,)), codes.Gaussian()),
+    ],
+    ids=repr,
+)
+def test_a_jacobian_s_products_are_those_of_its_matrix(encoder, code):
+    """Oracle: autograd's Jacobian."""
+    X = np.random.default_rng(0).normal(size=(40, 6))
+    module = Autoencoder(4, encoder, code=code, max_epochs=1, random_state=0, device="cpu").fit(X).module_
+    x, u, v = (torch.tensor(X[:size]).view(3, r, n) for size, r, n in ((3, 1, 6), (9, 3, 6), (6, 3, 4)))
+    J = torch.func.vmap(torch.func.jacrev(lambda row: module.code(module.encoder(row[None]))[0][0]))(x[:, 0])
+    with torch.no_grad():
+        product = jacobians.product(module.encoder, module.code, x[:, 0])
+        torch.testing.assert_close(product.along(u), u @ J.mT)
+        torch.testing.assert_close(product.back(v), v @ J)
+
+
+def test_tangents_of_a_wide_code_are_those_of_its_jacobian():
+    X = np.random.default_rng(0).normal(size=(60, 140))
+    ae = zoo.contractive(150, hidden=(), scaling=None, max_epochs=2, random_state=0, device="cpu").fit(X)
+    ae.module_.encoder.dense[0].weight.data *= torch.tensor(0.8 ** np.arange(140))
+    assert min(150, X.shape[1]) > found.EXACT
+    expected = torch.linalg.svd(ae.module_.jacobian(torch.tensor(X[:4]))).Vh[:, :3].detach()
+    cosines = tangents.learned(ae, X[:4], 3) @ expected.mT.numpy()
+    np.testing.assert_allclose(np.abs(cosines), np.tile(np.eye(3), (4, 1, 1)), atol=1e-3)
 
 
 def test_moves_are_those_of_the_image():

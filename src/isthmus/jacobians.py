@@ -8,10 +8,12 @@ function of the shapes, by the number of multiplications there and back.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import NamedTuple
 
 import torch
+import torch.nn.functional as F
 from torch import Generator, Tensor, nn
 
 from isthmus.codes import Code
@@ -25,6 +27,26 @@ class Chain(NamedTuple):
     matrices: Sequence[Tensor]  # W₁ … W_L
     slopes: Sequence[Tensor]  # s₁ … s_{L−1}, (N, H) each
     bend: Tensor | None  # c, (N, K); None where it is 1
+
+
+class Product(NamedTuple):
+    """A Jacobian at N rows as what it does."""
+
+    along: Callable[[Tensor], Tensor]  # r directions u, (N, r, D) → J u, (N, r, K)
+    back: Callable[[Tensor], Tensor]  # r vectors v, (N, r, K) → vᵀ J, (N, r, D)
+
+    @classmethod
+    def of(cls, J: Tensor) -> Product:
+        """Of matrices, (N, K, D)."""
+        return cls(lambda u: u @ J.mT, lambda v: v @ J)
+
+
+def product(encoder: nn.Module, code: Code, x: Tensor) -> Product:
+    """∂z/∂x of the deterministic code at each row; a perceptron's is not written out, it is a product of layers."""
+    chain = _chain(encoder, code, x)
+    if chain is None:
+        return Product.of(jacobian(encoder, code, x))
+    return Product(partial(_carried, chain), lambda vectors: _backed(chain, vectors) @ chain.matrices[0])
 
 
 def jacobian(encoder: nn.Module, code: Code, x: Tensor) -> Tensor:
@@ -143,6 +165,14 @@ def _backed(chain: Chain, vectors: Tensor) -> Tensor:
     (_, *others), slopes, bend = chain
     slope, *above = [*slopes, torch.ones_like(vectors[:, 0]) if bend is None else bend]
     return _pulled(vectors, others, above) * slope[:, None, :]
+
+
+def _carried(chain: Chain, directions: Tensor) -> Tensor:
+    """J times R directions, (N, R, D): (N, R, K)."""
+    for matrix, slope in zip(chain.matrices, [*chain.slopes, chain.bend], strict=True):
+        directions = F.linear(directions, matrix)
+        directions = directions if slope is None else directions * slope[:, None]
+    return directions
 
 
 def _sums_the_code_first(first: Tensor, last: Tensor, n: int) -> bool:

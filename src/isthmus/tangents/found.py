@@ -13,10 +13,12 @@ from sklearn.neighbors import NearestNeighbors
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
+from isthmus import jacobians
 from isthmus._constraints import Constraint, Each, Number, OneOf, check, count
 from isthmus._inputs import read_rows
 from isthmus.errors import DataError, SettingError
 from isthmus.inference import batched
+from isthmus.jacobians import Product
 from isthmus.nn import warping
 from isthmus.nn.along import in_forward_mode
 
@@ -72,7 +74,15 @@ def learned(ae: Any, X: ArrayLike, directions: int = 15, of: str = "code") -> Ar
     }
     check("tangents.learned", {"directions": directions, "of": of}, known)
     jacobian, width = (module.jacobian, size) if of == "code" else (partial(_of_reconstruction, module), columns)
-    found = batched(module, lambda x: _leading(jacobian(x), directions), rows, width, before=ae.scaler_)
+    decomposed = min(width, columns) <= EXACT
+
+    def leading(x: Tensor) -> Tensor:
+        if decomposed:
+            return torch.linalg.svd(jacobian(x), full_matrices=False).Vh[:, :directions]
+        product = jacobians.product(module.encoder, module.code, x) if of == "code" else Product.of(jacobian(x))
+        return _iterated(product, x, directions)
+
+    found = batched(module, leading, rows, width, before=ae.scaler_)
     found *= ae.scaler_.scale.astype(found.dtype)
     return found
 
@@ -83,16 +93,14 @@ def _of_reconstruction(module: Any, x: Tensor) -> Tensor:
     return in_forward_mode(lambda x: module.decode(module.encode(x)), x, each)[1].mT
 
 
-def _leading(J: Tensor, r: int) -> Tensor:
-    """The r leading right singular vectors of matrices (N, K, D), (N, r, D)."""
-    if min(J.shape[1:]) <= EXACT:
-        return torch.linalg.svd(J, full_matrices=False).Vh[:, :r]
-    rng = torch.Generator(device=J.device).manual_seed(0)
-    some = torch.randn(J.shape[2], r + SPARE, generator=rng, dtype=J.dtype, device=J.device)
-    Q = some.expand(len(J), -1, -1)
+def _iterated(J: Product, x: Tensor, r: int) -> Tensor:
+    """The r leading right singular vectors at rows x, (N, r, D), by subspace iteration."""
+    rng = torch.Generator(device=x.device).manual_seed(0)
+    some = torch.randn(x.shape[1], r + SPARE, generator=rng, dtype=x.dtype, device=x.device)
+    Q = some.mT.expand(len(x), -1, -1)
     for _ in range(ROUNDS):
-        Q = torch.linalg.qr(J.mT @ (J @ Q)).Q  # (N, D, r + spare)
-    return (torch.linalg.svd(J @ Q, full_matrices=False).Vh @ Q.mT)[:, :r]
+        Q = torch.linalg.qr(J.back(J.along(Q)).mT).Q.mT  # (N, r + spare, D)
+    return (torch.linalg.svd(J.along(Q).mT, full_matrices=False).Vh @ Q)[:, :r]
 
 
 def moved(X: ArrayLike, input_shape: tuple[int, ...], moves: Sequence[str] = tuple(MOVES)) -> Array:
