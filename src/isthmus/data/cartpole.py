@@ -16,6 +16,7 @@ AXLE = 0.06  # m above the cart's middle
 POLE, THICK = 1.0, 0.05  # m, its length and half its width
 BLUR = 3.0  # pixels from where an edge begins to where it ends, as through a lens a little out of focus
 SHADE = 0.6  # of the pole, where the cart has 1
+BLOCK = 32  # frames drawn at a time: their arrays stay in the cache
 
 
 def frames(states: Array, size: tuple[int, int] = (12, 40)) -> NDArray[np.float32]:
@@ -28,14 +29,23 @@ def frames(states: Array, size: tuple[int, int] = (12, 40)) -> NDArray[np.float3
     height, width = size
     pixel = 2 * REACH / width
     across = ((np.arange(width) + 0.5) * pixel - REACH).astype(np.float32)
-    up = ((height - 2 - np.arange(height) - 0.5) * pixel).astype(np.float32)
-    place, angle = np.asarray(states, np.float32).T[[0, 2], :, None, None]
-    x, y = across - place, up[:, None]  # N 1 w, h 1: from the cart's middle
-    cart = np.maximum(np.abs(x) - CART[0], np.abs(y) - CART[1])
-    sine, cosine = np.sin(angle), np.cos(angle)
-    along = np.clip(x * sine + (y - AXLE) * cosine, 0, POLE)
-    pole = np.hypot(x - along * sine, y - AXLE - along * cosine) - THICK
-    return np.maximum(_covered(cart, pixel), SHADE * _covered(pole, pixel))
+    up = ((height - 2 - np.arange(height) - 0.5) * pixel).astype(np.float32)[:, None]
+    found = np.empty((len(states), height, width), np.float32)
+    placed = np.asarray(states, np.float32).T[[0, 2], :, None, None]
+    for start in range(0, len(states), BLOCK):
+        place, angle = placed[:, start : start + BLOCK]
+        found[start : start + BLOCK] = _drawn(across - place, up, angle, pixel)
+    return found
+
+
+def _drawn(x: Array, y: Array, angle: Array, pixel: float) -> Array:
+    """Cart and pole, (N, h, w), where pixels lie at x, (N, 1, w), and y, (h, 1), from the cart's middle."""
+    cart = np.minimum(_covered(np.abs(x) - CART[0], pixel), _covered(np.abs(y) - CART[1], pixel))
+    sine, cosine, y = np.sin(angle), np.cos(angle), y - np.float32(AXLE)
+    along = np.clip(x * sine + y * cosine, 0, POLE)
+    pole = np.sqrt(np.square(x - along * sine) + np.square(y - along * cosine)) - THICK
+    drawn: Array = np.maximum(cart, SHADE * _covered(pole, pixel))
+    return drawn
 
 
 def pairs(now: Array, before: Array, size: tuple[int, int] = (12, 40)) -> NDArray[np.float32]:
