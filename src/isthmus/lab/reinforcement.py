@@ -9,7 +9,7 @@ frames are drawn here, as gymnasium draws by a package that it does not bring al
 any aim, give the rows that the autoencoder learns. Then the cross-entropy method looks for a linear policy: on the
 code, on as many principal components, and on the true state, all whitened on the same rows, with as many episodes.
 Each policy found is judged in fresh episodes; a return is the steps that a pole stays up, 500 at most. That few numbers
-are enough is what is claimed, not that no others would do: principal components serve as well here.
+are enough is what is claimed, not that no others would do: principal components of small frames serve as well.
 
 Measured, means over seeds. `return_code`, `return_pca`, `return_state`: of the policies found. `return_random`:
 of random pushes. `times_random`: the code's return over random's; `worst_times_random`: of the worst
