@@ -25,6 +25,18 @@ def test_gains_are_taken_at_equal_rates_up_to_one_bit():
     assert (told["rate_least"], told["rate_most"]) == (0.5, 1.0)
 
 
+def test_jpeg_is_compared_at_rates_that_it_reaches():
+    line = Curve(np.array([0.0, 2.0]), np.array([20.0, 30.0]))
+    found = [[Point(0.1, 24.0), Point(0.5, 24.0), Point(1.0, 27.0)]]
+    for jpeg, least, mean in (
+        (Curve(np.array([0.5, 2.0]), np.array([20.0, 35.0])), 2.0, 3.0),
+        (Curve(np.array([1.5, 2.0]), np.array([20.0, 35.0])), np.nan, np.nan),
+    ):
+        told = numbers(found, [line] * 2, jpeg)
+        assert told["over_jpeg_least"] == pytest.approx(least, nan_ok=True)
+        assert told["over_jpeg_mean"] == pytest.approx(mean, nan_ok=True)
+
+
 def test_rates_that_no_curve_reaches_do_not_pass():
     pca = [Curve(np.array([0.2, 2.0]), np.array([20.0, 30.0]))] * 2
     told = numbers([[Point(0.1, 40.0)]], pca, pca[0])

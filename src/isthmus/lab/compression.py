@@ -14,7 +14,7 @@ Nets never learn from the photos that are coded, but their form was compared on 
 
 Measured, over all seeds and β whose rate is at most 1 bit a pixel. `gain_least`, `gain_mean`: PSNR in dB above PCA's
 at the same rate; `gain_plain`: the least above PCA with plain rounding. `over_jpeg_least`, `over_jpeg_mean`: above
-JPEG. `rate_least`, `rate_most`: from where to where.
+JPEG, at rates that it reaches. `rate_least`, `rate_most`: from where to where.
 """
 
 from __future__ import annotations
@@ -82,6 +82,8 @@ def numbers(found: Sequence[Sequence[Point]], pca: Sequence[Curve], jpeg: Curve)
     points = [point for ours in found for point in ours if point.rate <= MOST]
     rate, best = above(points, pca)
     plain, over_jpeg = (above(points, [curve])[1] for curve in (pca[0], jpeg))
+    reached = ~np.isnan(over_jpeg)  # JPEG's headers alone cost more than the lowest rates
+    over_jpeg = over_jpeg[reached] if reached.any() else over_jpeg
     return {
         "gain_least": best.min(),
         "gain_mean": best.mean(),

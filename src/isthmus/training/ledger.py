@@ -63,8 +63,8 @@ class Losses:
         if not self._finite[member]:
             _, term = (~torch.isfinite(self._table[:, member])).nonzero()[0].tolist()
             raise _diverged((*self._names, "gradient")[term], epoch)
-        *terms, norm = self._means[member]
-        return dict(zip(self._names, terms, strict=True)), norm
+        means = self._means[member]
+        return dict(zip(self._names, means, strict=False)), means[-1]  # the norm comes last, without a name
 
 
 def _diverged(name: str, epoch: int) -> DivergenceError:

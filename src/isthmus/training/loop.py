@@ -96,8 +96,8 @@ class Member:
     def pace(self, active: bool) -> Pace:
         return Pace(self.settings.rate(self.state.epoch) if active else None, self.settings.weight_decay)
 
-    def losses(self, trained: Losses, held: Losses | None, place: int) -> Row | None:
-        """What the epoch lost; of one that diverged nothing: it gets its last good weights back, and its fault."""
+    def losses(self, trained: Losses, held: Losses | None, place: int, rate: float) -> Row | None:
+        """What the epoch lost, at that rate; where one diverged, nothing: it gets its last good weights and a fault."""
         epoch = self.state.epoch
         try:
             losses, norm = trained.of(place, epoch)
@@ -107,7 +107,7 @@ class Member:
             self.state.good.restore()
             return None
         row = {"epoch": epoch + 1, "loss": sum(losses.values()), **losses, **looked}
-        row["learning_rate"], row["gradient_norm"] = self.settings.rate(epoch), norm
+        row["learning_rate"], row["gradient_norm"] = rate, norm
         return row
 
     def close(self, row: Row, seconds: float) -> bool:
@@ -141,10 +141,14 @@ def run(pool: Pool, members: Sequence[Member], data: Shared, audiences: Sequence
     with own_randomness(pool.device), threads_for(_work(pool, len(data), first)):
         while any(active := [member.active for member in members]) and not pool.thin(sum(active)):
             began = time.perf_counter()
-            optimiser.pace([member.pace(still) for member, still in zip(members, active, strict=True)])
+            paces = [member.pace(still) for member, still in zip(members, active, strict=True)]
+            optimiser.pace(paces)
             trained, held = epoch.train(members), epoch.look(members)
             seconds = (time.perf_counter() - began) / sum(active)
-            found = [members[i].losses(trained, held, i) if still else None for i, still in enumerate(active)]
+            found = [
+                None if pace.rate is None else member.losses(trained, held, i, pace.rate)
+                for i, (member, pace) in enumerate(zip(members, paces, strict=True))
+            ]
             for member, still in zip(members, active, strict=True):
                 if still:
                     member.state.engine = steps.how
