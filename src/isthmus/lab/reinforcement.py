@@ -140,8 +140,8 @@ REINFORCEMENT = Experiment(
     expected_full={"return_code": (">=", 475)},
     settings={"size": (12, 40), "ago": 2, "held": 2.0, "rows": 5000, "code_size": 6, "hidden": (64,), "epochs": 30}
     | {"batch_size": 128, "learning_rate": 5e-3, "damping": 0.2, "members": 100, "generations": 20, "steps": 500},
-    full={"size": (20, 60), "ago": 4, "rows": 20_000, "code_size": 10, "hidden": (256, 128), "epochs": 40}
-    | {"learning_rate": 2e-3, "generations": 40},
+    full={"size": (20, 60), "ago": 4, "rows": 20_000, "code_size": 16, "hidden": (256, 128), "epochs": 40}
+    | {"learning_rate": 2e-3, "members": 200, "generations": 100},
     seeds=3,
-    budget="a quarter of an hour on 2 cores",
+    budget="three quarters of an hour on 2 cores",
 )
