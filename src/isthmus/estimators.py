@@ -87,7 +87,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Generative)
         "auto", or a torch device such as "cpu" or "cuda:0".
     dtype : {None, "float32", "float64", "bfloat16"}
         Precision of the network; None follows the input. "bfloat16" trains with matrix products in that precision on
-        weights kept in float32, which pays on a GPU.
+        weights kept in float32, which pays on a GPU; processors without instructions for it take longer than float32.
     engine : {"auto", "recorded", "eager"}
         How training steps run. "auto" records a step once and replays it into the same memory where it is taken often
         enough and can be recorded, which changes results by rounding only; "eager" never does, for networks of your own

@@ -70,10 +70,7 @@ def measure(settings: Settings, seeds: Sequence[int]) -> Measured:
     rival = pca[1][int(np.abs(curves[1].rates - rate).argmin())]
     shown: dict[str, Codec] = {"autoencoder": nets[0][middle], "PCA": rival}
     images = {"original": held[0]} | {name: decoded(codec, held[0], side) for name, codec in shown.items()}
-    figures = {
-        "rates": lambda figure: draw(figure, series),
-        "photo": lambda figure: draw_photo(figure, images, rate),
-    }
+    figures = {"rates": lambda figure: draw(figure, series), "photo": lambda figure: draw_photo(figure, images, rate)}
     return Measured(numbers(found, curves, jpeg), figures, series)
 
 
