@@ -67,6 +67,16 @@ def test_returns_are_those_of_gymnasium_s_own_episodes():
     assert min(expected) < 40
 
 
+def test_the_return_of_several_episodes_is_their_mean():
+    """Each policy's poles stand side by side, each with a start of its own."""
+    weights = np.stack([BALANCING, BALANCING * [0, 0, 1, 0, 0]])
+    starts, _ = cart_poles(6).reset(seed=5)
+    expected = [[alone(w, 120, state) for state in starts[3 * i : 3 * i + 3]] for i, w in enumerate(weights)]
+    np.testing.assert_allclose(returns(weights, state_now, 1, 120, seed=5, episodes=3), np.mean(expected, axis=1))
+    assert expected[0] == [120] * 3
+    assert len(set(expected[1])) > 1
+
+
 def test_a_sight_is_of_states_so_many_steps_apart():
     seen = []
 

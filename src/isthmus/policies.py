@@ -54,8 +54,8 @@ def cross_entropy(score: Callable[[Array], Array], size: int, search: Search, rn
     return mean
 
 
-def returns(weights: Array, see: Sight, ago: int, steps: int, seed: int) -> Array:
-    """How many steps each linear policy keeps its pole up, (n,), in an episode of its own.
+def returns(weights: Array, see: Sight, ago: int, steps: int, seed: int, episodes: int = 1) -> Array:
+    """How many steps each linear policy keeps its pole up, (n,), on the average of episodes of its own.
 
     Parameters
     ----------
@@ -68,12 +68,15 @@ def returns(weights: Array, see: Sight, ago: int, steps: int, seed: int) -> Arra
         After which an episode ends, 500 at most.
     seed : int
         Of where the poles start.
+    episodes : int
+        Of each policy. Where most policies keep their poles up, one does not tell the good from the best.
 
     Raises
     ------
     DataError
         Where gymnasium is not installed.
     """
+    weights = weights.repeat(episodes, axis=0)
     poles = cart_poles(len(weights))
     state, _ = poles.reset(seed=seed)
     past = np.repeat(state[None], ago + 1, axis=0)
@@ -88,7 +91,7 @@ def returns(weights: Array, see: Sight, ago: int, steps: int, seed: int) -> Arra
         past = np.concatenate([past[1:], state[None]])
         if not len(up):
             break
-    return total
+    return np.asarray(total.reshape(-1, episodes).mean(axis=1))
 
 
 def explored(rows: int, ago: int, held: float, rng: np.random.Generator) -> Array:

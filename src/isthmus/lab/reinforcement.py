@@ -85,11 +85,10 @@ def _judged(see: Sight, states: Array, settings: Settings, seed: int) -> float:
     search = Search(settings["members"], settings["members"] // 5, settings["generations"])
 
     def score(weights: Array) -> Array:
-        each = returns(weights.repeat(episodes, axis=0), whitened, ago, steps, int(rng.integers(2**31)))
-        return np.asarray(each.reshape(-1, episodes).mean(axis=1))
+        return returns(weights, whitened, ago, steps, int(rng.integers(2**31)), episodes)
 
     best = cross_entropy(score, len(whitened.mean) + 1, search, rng)
-    return float(returns(np.tile(best, (JUDGES, 1)), whitened, ago, steps, seed).mean())
+    return float(returns(best[None], whitened, ago, steps, seed, JUDGES)[0])
 
 
 def _rng(seed: int, which: int) -> np.random.Generator:
